@@ -1,0 +1,84 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Kind names a family of records in the [Store]. Every kind has its own id
+// space.
+type Kind string
+
+// The kinds of records, in the order in which a sign-in leaves them.
+const (
+	KindMeta          Kind = "meta"          // what this store belongs to (see bind.go)
+	KindClient        Kind = "client"        // [Client], by client id
+	KindAuthorization Kind = "authorization" // [AuthorizationRequest], by the hash of Discord's state
+	KindCode          Kind = "code"          // [AuthorizationCode], by the hash of the code
+	KindGrant         Kind = "grant"         // [Grant], by grant id
+	KindUpstream      Kind = "upstream"      // [Upstream], by Discord user id
+)
+
+// Errors of a [Store]. Anything else that a Store returns means that it could
+// not do its work; callers treat that as unavailable, never as a miss.
+var (
+	ErrNotFound = errors.New("record not found")
+	ErrExists   = errors.New("record exists already")
+)
+
+// Record is one stored value and the time after which it is gone.
+type Record struct {
+	Value   []byte
+	Expires time.Time // zero: never
+}
+
+// Entry is a record with its id, as List returns it.
+type Entry struct {
+	ID string
+	Record
+}
+
+// Store keeps the records of the authorization server. Every method is atomic
+// and safe for concurrent use. An expired record is absent to every method.
+// Values that are passed in or out are copies: neither side changes the
+// other's.
+//
+// Implementations are in internal/store; store/storetest holds what they must
+// do.
+type Store interface {
+	// Get returns the record, or ErrNotFound.
+	Get(ctx context.Context, kind Kind, id string) (Record, error)
+
+	// Create stores a record that does not exist yet, or returns ErrExists.
+	Create(ctx context.Context, kind Kind, id string, rec Record) error
+
+	// Update replaces a record by what fn makes of it. fn gets nil where there
+	// is no record, and returns nil to delete it. An error of fn leaves the
+	// record as it is and is returned as it is. fn is pure: it does no I/O and
+	// may run several times; only its last run counts.
+	Update(ctx context.Context, kind Kind, id string, fn func(old *Record) (*Record, error)) error
+
+	// Take returns the record and deletes it: of several callers one gets it,
+	// the others get ErrNotFound.
+	Take(ctx context.Context, kind Kind, id string) (Record, error)
+
+	// Delete removes the record. Deleting what is absent is not an error.
+	Delete(ctx context.Context, kind Kind, id string) error
+
+	// List returns some of the records of a kind, by id, and the cursor of the
+	// next page: "" starts, and "" ends.
+	List(ctx context.Context, kind Kind, cursor string) (page []Entry, next string, err error)
+
+	// Incr counts one more event under key and returns the count of the
+	// current window; the window starts with its first event.
+	Incr(ctx context.Context, key string, window time.Duration) (int64, error)
+
+	// Watch calls changed after each change of a record, of this process or
+	// another, until ctx ends (it returns ctx.Err()) or changes can have been
+	// missed (any other error). changed must return quickly.
+	Watch(ctx context.Context, changed func(kind Kind, id string)) error
+
+	// Close releases what the store holds. No other call may follow.
+	Close() error
+}
