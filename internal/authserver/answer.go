@@ -1,0 +1,115 @@
+package authserver
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// handler is one step of the protocol. It writes its answer and returns nil,
+// or returns an error and has written nothing. One adaptor for each form of
+// answer (s.json, s.page) makes an http.Handler of it, writes its errors and
+// logs their causes, once.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// maxForm bounds a form that is posted to us, in bytes.
+const maxForm = 64 << 10
+
+// json answers errors as JSON (RFC 6749 §5.2), and nothing may be cached.
+func (s *Server) json(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Pragma", "no-cache")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		err := h(w, r)
+		if err == nil {
+			return
+		}
+		e := s.protocolError(r, err)
+		setRetryAfter(w, e)
+		writeJSON(w, e.Status, errorBody{Error: e.Code, Description: e.Description})
+	})
+}
+
+type errorBody struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description,omitempty"`
+}
+
+// protocolError turns any error into what the caller is told, and logs its
+// cause.
+func (s *Server) protocolError(r *http.Request, err error) *Error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = &Error{Status: http.StatusInternalServerError, Code: "server_error", Description: "something went wrong on this server", Err: err}
+	}
+	level := slog.LevelInfo
+	if e.Status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("path", r.URL.Path),
+		slog.Int("status", e.Status),
+		slog.String("error", e.Code),
+		slog.String("description", e.Description),
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("cause", e.Err.Error()))
+	}
+	s.log.LogAttrs(r.Context(), level, "request refused", attrs...)
+	return e
+}
+
+func setRetryAfter(w http.ResponseWriter, e *Error) {
+	if e.RetryAfter > 0 {
+		seconds := int64((e.RetryAfter + time.Second - 1) / time.Second)
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+}
+
+// writeJSON writes v. A client that is gone is nobody's error.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// postForm reads a posted form of at most maxForm bytes. Of its parameters
+// none may be there twice (RFC 6749 §3.1, §3.2), and an empty one counts as
+// absent.
+func postForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" {
+		return nil, errInvalidRequest("the body must be application/x-www-form-urlencoded")
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
+			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "the body is too long"}
+		}
+		return nil, errInvalidRequest("the form cannot be read")
+	}
+	return single(r.PostForm)
+}
+
+// single drops empty parameters and refuses repeated ones.
+func single(form url.Values) (url.Values, error) {
+	for name, values := range form {
+		switch {
+		case len(values) > 1:
+			return nil, errInvalidRequest("a parameter is there more than once")
+		case values[0] == "":
+			delete(form, name)
+		}
+	}
+	return form, nil
+}
+
+func errInvalidRequest(description string) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}
+}

@@ -1,0 +1,104 @@
+package authserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// storeRetry is what a caller is told to wait when the store does not work.
+const storeRetry = 5 * time.Second
+
+// hashID is the record id of a secret: stores hold hashes, never the secrets.
+func hashID(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// load returns the record as a T. What it returns besides ErrNotFound is a 503
+// *Error: a record that cannot be read is never taken for a missing one.
+func load[T any](ctx context.Context, s *Server, kind Kind, id string) (*T, error) {
+	rec, err := s.cfg.Store.Get(ctx, kind, id)
+	if err != nil {
+		return nil, storeError("reading", kind, err)
+	}
+	return decode[T](kind, rec.Value)
+}
+
+// create stores v under an id that is free, or returns ErrExists. A zero
+// expires keeps the record for good.
+func create[T any](ctx context.Context, s *Server, kind Kind, id string, v *T, expires time.Time) error {
+	value, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encoding %s record: %w", kind, err)
+	}
+	err = s.cfg.Store.Create(ctx, kind, id, Record{Value: value, Expires: expires})
+	return storeError("creating", kind, err)
+}
+
+// update replaces the record by what fn makes of it. fn gets nil where there
+// is none, and returns nil to delete it. An error of fn leaves the record as
+// it is and is returned as it is; everything else is a 503 *Error. As with
+// [Store] fn does no I/O and may run several times.
+func update[T any](ctx context.Context, s *Server, kind Kind, id string, fn func(old *T) (*T, time.Time, error)) error {
+	var fnErr error
+	err := s.cfg.Store.Update(ctx, kind, id, func(rec *Record) (*Record, error) {
+		fnErr = nil
+		var old *T
+		if rec != nil {
+			v, err := decode[T](kind, rec.Value)
+			if err != nil {
+				return nil, err
+			}
+			old = v
+		}
+		v, expires, err := fn(old)
+		if err != nil {
+			fnErr = err
+			return nil, err
+		}
+		if v == nil {
+			return nil, nil
+		}
+		value, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("encoding %s record: %w", kind, err)
+		}
+		return &Record{Value: value, Expires: expires}, nil
+	})
+	if fnErr != nil {
+		return fnErr
+	}
+	return storeError("updating", kind, err)
+}
+
+func decode[T any](kind Kind, value []byte) (*T, error) {
+	v := new(T)
+	if err := json.Unmarshal(value, v); err != nil {
+		return nil, storeError("decoding", kind, err)
+	}
+	return v, nil
+}
+
+// storeError lets the two answers of a working store pass and makes everything
+// else a 503, so that a broken store is never taken for a missing record.
+func storeError(doing string, kind Kind, err error) error {
+	if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists) {
+		return err
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	return &Error{
+		Status:      http.StatusServiceUnavailable,
+		Code:        "temporarily_unavailable",
+		Description: "the server cannot reach its records; try again",
+		RetryAfter:  storeRetry,
+		Err:         fmt.Errorf("%s %s record: %w", doing, kind, err),
+	}
+}
