@@ -1,13 +1,87 @@
 package discord
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
+// maxGuilds is the longest page that Discord gives, and the most guilds that
+// an account can be in.
+const maxGuilds = 200
+
+// CurrentAuthorization asks what an access token is: GET /oauth2/@me. A token
+// of another application is the caller's to refuse. ErrUnauthorized from here
+// alone means that the token is dead: elsewhere a missing scope is 401 too.
 func (c *Client) CurrentAuthorization(ctx context.Context, accessToken Secret) (*Authorization, error) {
-	return nil, errTODO
+	in := call{op: "get current authorization", path: "/api/v10/oauth2/@me", token: accessToken}
+	var wire struct {
+		Application struct {
+			ID string `json:"id"`
+		} `json:"application"`
+		Scopes  []string `json:"scopes"`
+		Expires string   `json:"expires"`
+		User    *User    `json:"user"`
+	}
+	if err := c.get(ctx, in, &wire); err != nil {
+		return nil, err
+	}
+	a := &Authorization{ApplicationID: wire.Application.ID, Scopes: wire.Scopes, User: wire.User}
+	if a.ApplicationID == "" || a.User != nil && !isSnowflake(a.User.ID) {
+		return nil, in.unavailable(200, 0, errMalformed)
+	}
+	if wire.Expires != "" {
+		expires, err := time.Parse(time.RFC3339Nano, wire.Expires)
+		if err != nil {
+			return nil, in.unavailable(200, 0, errMalformed)
+		}
+		a.Expires = expires
+	}
+	return a, nil
 }
+
+// CurrentUser asks who the token's user is: GET /users/@me. Email needs the
+// scope email and may be empty even then.
 func (c *Client) CurrentUser(ctx context.Context, accessToken Secret) (*User, error) {
-	return nil, errTODO
+	in := call{op: "get current user", path: "/api/v10/users/@me", token: accessToken}
+	var u User
+	if err := c.get(ctx, in, &u); err != nil {
+		return nil, err
+	}
+	if !isSnowflake(u.ID) {
+		return nil, in.unavailable(200, 0, errMalformed)
+	}
+	return &u, nil
 }
+
+// CurrentUserGuilds lists the guilds the token's user is in, at most 200:
+// GET /users/@me/guilds. It needs the scope guilds.
 func (c *Client) CurrentUserGuilds(ctx context.Context, accessToken Secret) ([]Guild, error) {
-	return nil, errTODO
+	in := call{op: "list guilds of current user", path: "/api/v10/users/@me/guilds", token: accessToken}
+	var guilds []Guild
+	if err := c.get(ctx, in, &guilds); err != nil {
+		return nil, err
+	}
+	if guilds == nil || len(guilds) > maxGuilds {
+		return nil, in.unavailable(200, 0, errMalformed)
+	}
+	for _, g := range guilds {
+		if !isSnowflake(g.ID) {
+			return nil, in.unavailable(200, 0, errMalformed)
+		}
+	}
+	return guilds, nil
+}
+
+// isSnowflake holds for an id of Discord's: an unsigned 64-bit number in
+// decimal, which no float can hold.
+func isSnowflake(s string) bool {
+	if s == "" || len(s) > 20 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
 }

@@ -1,16 +1,22 @@
 // Package emulator is a Discord for one machine: it speaks the part of
 // Discord's HTTP that mcpdiscord uses, with a sign-in page, rotating tokens, a
-// few ready users, and faults on demand. It is for development and tests and
-// belongs on loopback only.
+// few ready users, and faults on demand. It is for development and tests: it
+// answers on loopback only, and every answer says that it is not Discord.
 package emulator
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
-
-	"github.com/mcpdiscord/mcpdiscord/internal/discord"
 )
 
 // The application that an emulator knows when Config names no other.
@@ -31,101 +37,179 @@ type Config struct {
 	Now          func() time.Time // nil: time.Now
 }
 
-// User is an account that can sign in.
-type User struct {
-	discord.User
-	Guilds []Membership
+// Emulator is an [http.Handler] with the state of one emulated Discord. It is
+// safe for concurrent use.
+type Emulator struct {
+	cfg  Config
+	host string // Config.URL's, accepted beside loopback names
+	mux  *http.ServeMux
+	csrf *http.CrossOriginProtection
+
+	mu       sync.Mutex
+	state    state
+	faults   []*Fault
+	counters Counters
+	limits   map[string]*window
 }
 
-// Membership is a user's place in one guild.
-type Membership struct {
-	discord.Guild
-	Roles    []string // role ids
-	Nick     string
-	JoinedAt time.Time
-	Pending  bool
+// New checks cfg and returns an Emulator.
+func New(cfg Config) (*Emulator, error) {
+	if cfg.ClientID == "" {
+		cfg.ClientID = DefaultClientID
+	}
+	if cfg.ClientSecret == "" {
+		cfg.ClientSecret = DefaultClientSecret
+	}
+	if cfg.Users == nil {
+		cfg.Users = ReadyUsers()
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	base, err := url.Parse(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("parsing the emulator's URL: %w", err)
+	}
+	state, err := newState(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e := &Emulator{
+		cfg:      cfg,
+		host:     base.Host,
+		mux:      http.NewServeMux(),
+		csrf:     http.NewCrossOriginProtection(),
+		state:    state,
+		counters: make(Counters),
+		limits:   make(map[string]*window),
+	}
+	e.routes()
+	return e, nil
 }
 
-// Emulator is an [http.Handler] with the state of one emulated Discord.
-type Emulator struct{}
-
-// The endpoints that faults and counters name.
-const (
-	EndpointAuthorize     = "authorize"   // GET and POST /oauth2/authorize, the sign-in page
-	EndpointToken         = "token"       // POST /api/v10/oauth2/token
-	EndpointRevoke        = "revoke"      // POST /api/v10/oauth2/token/revoke
-	EndpointAuthorization = "@me"         // GET /api/v10/oauth2/@me
-	EndpointUser          = "users/@me"   // GET /api/v10/users/@me
-	EndpointGuilds        = "guilds"      // GET /api/v10/users/@me/guilds
-	EndpointMember        = "member"      // GET /api/v10/users/@me/guilds/{guild}/member
-	EndpointConnections   = "connections" // GET /api/v10/users/@me/connections
-	EndpointAny           = "any"         // every one of the above but the sign-in page
-)
-
-// The kinds of faults.
-const (
-	FaultRateLimit    = "rate_limit"   // 429 with Retry-After
-	FaultError        = "error"        // Status, default 500
-	FaultHTML         = "html"         // 429 with Cloudflare's page "error 1015"
-	FaultHang         = "hang"         // no answer until the caller gives up
-	FaultTruncate     = "truncate"     // 200 with half a JSON text; the work is not done
-	FaultLost         = "lost"         // the work is done, the connection is cut before the answer
-	FaultUnauthorized = "unauthorized" // 401
-)
-
-// Fault is a failure that the emulator was told to show.
-type Fault struct {
-	Endpoint   string        // EndpointAny and its like
-	Kind       string        // FaultRateLimit and its like
-	Grant      string        // at the token endpoint: this grant_type only; "" means every one
-	Status     int           // for FaultError; 0 means 500
-	RetryAfter time.Duration // for FaultRateLimit (0 means 1 s), FaultError and FaultHTML (0: no header)
-	Global     bool          // for FaultRateLimit: the limit of all calls, not of one
-	Count      int           // answers until the fault is over; 0: until it is cleared
-}
-
-// Counters counts the calls by endpoint.
-type Counters map[string]Counter
-
-// Counter counts the calls of one endpoint.
-type Counter struct {
-	Calls   int            `json:"calls"`
-	Results map[string]int `json:"results"`          // by status, or "hang" or "lost"
-	Grants  map[string]int `json:"grants,omitempty"` // at the token endpoint, by grant_type
-}
-
-var errTODO = errors.New("not built yet")
-
-func New(cfg Config) (*Emulator, error) { return nil, errTODO }
+// Start serves an emulator on a free port of 127.0.0.1 until stop is called.
 func Start(cfg Config) (e *Emulator, baseURL string, stop func(), err error) {
-	return nil, "", nil, errTODO
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, "", nil, fmt.Errorf("listening for the emulator: %w", err)
+	}
+	baseURL = "http://" + listener.Addr().String()
+	if cfg.URL == "" {
+		cfg.URL = baseURL
+	}
+	if e, err = New(cfg); err != nil {
+		return nil, "", nil, errors.Join(err, listener.Close())
+	}
+	server := &http.Server{
+		Handler:           e,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(e.cfg.Logger.Handler(), slog.LevelDebug),
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener)
+	}()
+	stop = sync.OnceFunc(func() {
+		_ = server.Close()
+		<-done
+	})
+	return e, baseURL, stop, nil
 }
-func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
 
-// Fault adds a fault. The first added that fits a call is shown.
-func (e *Emulator) Fault(f Fault) error { return errTODO }
+// Users returns the accounts that can sign in, in the sign-in page's order.
+func (e *Emulator) Users() []User {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	users := make([]User, 0, len(e.state.order))
+	for _, id := range e.state.order {
+		users = append(users, e.state.accounts[id].user)
+	}
+	return users
+}
 
-// ClearFaults removes every fault.
-func (e *Emulator) ClearFaults() {}
+func (e *Emulator) routes() {
+	e.handle("GET /oauth2/authorize", EndpointAuthorize, e.authorizePage)
+	e.handle("POST /oauth2/authorize", EndpointAuthorize, e.authorizeSubmit)
+	e.handle("POST /api/v10/oauth2/token", EndpointToken, e.token)
+	e.handle("POST /api/v10/oauth2/token/revoke", EndpointRevoke, e.revoke)
+	e.handle("GET /api/v10/oauth2/@me", EndpointAuthorization, e.bearer(e.currentAuthorization))
+	e.handle("GET /api/v10/users/@me", EndpointUser, e.bearer(e.currentUser))
+	e.handle("GET /api/v10/users/@me/guilds", EndpointGuilds, e.bearer(e.currentUserGuilds))
+	e.handle("GET /api/v10/users/@me/guilds/{guild}/member", EndpointMember, e.bearer(e.currentUserMember))
+	e.handle("GET /api/v10/users/@me/connections", EndpointConnections, e.bearer(e.currentUserConnections))
+	e.control()
+	e.mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
+		writeAPIError(w, http.StatusNotFound, "404: Not Found", 0)
+	})
+	e.mux.HandleFunc("GET /{$}", e.help)
+	e.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		e.page(w, http.StatusNotFound, problemPage("There is nothing here", "The emulator has a sign-in page, Discord’s API, and its own switches under /emulator/."))
+	})
+}
 
-// Counters returns a copy of the counts.
-func (e *Emulator) Counters() Counters { return nil }
+// handle puts what every endpoint shares around h: counting, faults, and the
+// rate limit headers.
+func (e *Emulator) handle(pattern, endpoint string, h http.HandlerFunc) {
+	e.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		grant := ""
+		if endpoint == EndpointToken {
+			grant = grantType(r)
+		}
+		if endpoint != EndpointAuthorize {
+			e.rateLimitHeaders(w.Header(), endpoint)
+		}
+		if fault, ok := e.takeFault(endpoint, grant); ok {
+			// Counted first: a hang may never end.
+			e.count(endpoint, grant, fault.result())
+			fault.show(w, r, h)
+			return
+		}
+		counted := &countedWriter{ResponseWriter: w, status: http.StatusOK}
+		h(counted, r)
+		e.count(endpoint, grant, strconv.Itoa(counted.status))
+	})
+}
 
-// ResetCounters sets every count to zero.
-func (e *Emulator) ResetCounters() {}
+// ServeHTTP implements [http.Handler].
+func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Discord-Emulator", "mcpdiscord: this is not Discord")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if !e.isOurs(r.Host) {
+		// A name that merely resolves to this machine is a web page's trick
+		// to reach it (DNS rebinding).
+		http.Error(w, "the Discord emulator answers on loopback only", http.StatusMisdirectedRequest)
+		return
+	}
+	if err := e.csrf.Check(r); err != nil {
+		http.Error(w, "cross-origin request refused", http.StatusForbidden)
+		return
+	}
+	e.mux.ServeHTTP(w, r)
+}
 
-// Deauthorize does what a user does in Discord's settings under Authorized
-// Apps: all of the user's tokens and codes end.
-func (e *Emulator) Deauthorize(userID string) error { return errTODO }
+func (e *Emulator) isOurs(host string) bool {
+	if e.host != "" && strings.EqualFold(host, e.host) {
+		return true
+	}
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	return isLoopback(strings.Trim(name, "[]"))
+}
 
-// ExpireAccess ends the user's access tokens as time would; refresh tokens live.
-func (e *Emulator) ExpireAccess(userID string) error { return errTODO }
-
-// SetRoles replaces the user's roles in a guild.
-func (e *Emulator) SetRoles(userID, guildID string, roles []string) error { return errTODO }
-
-// SetKillEarlier switches Config.KillEarlier.
-func (e *Emulator) SetKillEarlier(on bool) {}
-
-// Help is the text that documents the emulator's switches.
-const Help = ``
+func isLoopback(name string) bool {
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.IsLoopback()
+}

@@ -1,0 +1,197 @@
+package discord
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// class says whose turn a call takes when there are too many.
+type class int
+
+const (
+	classRefresh class = iota // keeps people signed in: goes first
+	classAPI
+	classSignIn // driven by strangers: at most half of everything
+	classes
+)
+
+const (
+	// Discord counts calls without a user's token per IP, 50 a second. What
+	// the classes below refresh may not take is always there for refreshes.
+	perSecond       = 50
+	perSecondAPI    = 40 // API calls and sign-ins together
+	perSecondSignIn = perSecond / 2
+
+	maxHolds = 1024
+)
+
+// maxWait is how long a call may queue for its turn before it fails instead.
+var maxWait = [classes]time.Duration{5 * time.Second, 3 * time.Second, 3 * time.Second}
+
+// maxBad is how many answers of 401, 403 and 429 in ten minutes each class may
+// see before it stops. Discord bans the address at 10,000.
+var maxBad = [classes]int{2000, 1500, 1000}
+
+var (
+	errOverBudget = errors.New("outbound budget is spent")
+	errHeld       = errors.New("held back after an answer of 429")
+	errBreaker    = errors.New("breaker is open after too many refusals")
+)
+
+// budget decides whether and when a call may leave. The limiters go by the
+// clock they sleep by; holds and the breaker last minutes and go by now.
+type budget struct {
+	now    func() time.Time
+	log    *slog.Logger
+	turns  [classes][]*rate.Limiter // all of them must agree, the narrowest first
+	mu     sync.Mutex
+	holds  map[holdKey]time.Time // until when
+	bad    [11]badMinute         // ten whole minutes and the one that runs
+	opened [classes]bool         // for one log line per opening
+}
+
+// holdKey names what a 429 forbids: everything, a path, or a path for the
+// holder of one token.
+type holdKey struct {
+	path  string            // "": everything
+	token [sha256.Size]byte // zero: everyone
+}
+
+type badMinute struct {
+	minute int64
+	count  int
+}
+
+func newBudget(now func() time.Time, log *slog.Logger) *budget {
+	all := rate.NewLimiter(perSecond, perSecond)
+	api := rate.NewLimiter(perSecondAPI, perSecondAPI)
+	signIn := rate.NewLimiter(perSecondSignIn, perSecondSignIn)
+	return &budget{
+		now: now,
+		log: log,
+		turns: [classes][]*rate.Limiter{
+			classRefresh: {all},
+			classAPI:     {api, all},
+			classSignIn:  {signIn, api, all},
+		},
+		holds: make(map[holdKey]time.Time),
+	}
+}
+
+// admit waits for the call's turn. Otherwise it says why not and for how long.
+func (b *budget) admit(ctx context.Context, cl class, key holdKey) (time.Duration, error) {
+	if wait, err := b.closed(cl, key); err != nil {
+		return wait, err
+	}
+	for _, limiter := range b.turns[cl] {
+		if wait, err := turn(ctx, limiter, maxWait[cl]); err != nil {
+			return wait, err
+		}
+	}
+	// A hold may have begun while this call queued.
+	return b.closed(cl, key)
+}
+
+// turn takes one token of limiter, or fails at once when it would take longer
+// than most or than ctx lives.
+func turn(ctx context.Context, limiter *rate.Limiter, most time.Duration) (time.Duration, error) {
+	now := time.Now()
+	reservation := limiter.ReserveN(now, 1)
+	wait := reservation.DelayFrom(now)
+	deadline, has := ctx.Deadline()
+	if wait > most || has && now.Add(wait).After(deadline) {
+		reservation.CancelAt(now)
+		return wait, errOverBudget
+	}
+	if wait == 0 {
+		return 0, nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return 0, nil
+	case <-ctx.Done():
+		reservation.Cancel()
+		return 0, context.Cause(ctx)
+	}
+}
+
+// closed reports a hold or an open breaker.
+func (b *budget) closed(cl class, key holdKey) (time.Duration, error) {
+	now := b.now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var until time.Time
+	for _, k := range []holdKey{{}, {path: key.path}, key} {
+		if t := b.holds[k]; t.After(until) {
+			until = t
+		}
+	}
+	if until.After(now) {
+		return until.Sub(now), errHeld
+	}
+	count, oldest := b.badSince(now)
+	if count < maxBad[cl] {
+		b.opened[cl] = false
+		return 0, nil
+	}
+	if !b.opened[cl] {
+		b.opened[cl] = true
+		b.log.Error("discord_breaker_open", "class", int(cl), "refusals", count)
+	}
+	return time.Unix((oldest+int64(len(b.bad)))*60, 0).Sub(now), errBreaker
+}
+
+// hold keeps calls under key back for d.
+func (b *budget) hold(key holdKey, d time.Duration) {
+	now := b.now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.holds) >= maxHolds {
+		for k, until := range b.holds {
+			if !until.After(now) {
+				delete(b.holds, k)
+			}
+		}
+	}
+	if len(b.holds) >= maxHolds {
+		key.token = [sha256.Size]byte{} // too many to tell apart: hold them all
+	}
+	if until := now.Add(d); until.After(b.holds[key]) {
+		b.holds[key] = until
+	}
+	b.log.Warn("discord_rate_limited", "path", key.path, "retry_after_ms", d.Milliseconds())
+}
+
+// refused counts one answer of 401, 403 or 429.
+func (b *budget) refused() {
+	minute := b.now().Unix() / 60
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	slot := &b.bad[uint64(minute)%uint64(len(b.bad))] //nolint:gosec // a clock before 1970 must not panic either
+	if slot.minute != minute {
+		*slot = badMinute{minute: minute}
+	}
+	slot.count++
+}
+
+// badSince adds up the window and finds its oldest minute. b.mu is held.
+func (b *budget) badSince(now time.Time) (count int, oldest int64) {
+	minute := now.Unix() / 60
+	oldest = minute
+	for _, slot := range b.bad {
+		if slot.count == 0 || slot.minute > minute || slot.minute <= minute-int64(len(b.bad)) {
+			continue
+		}
+		count += slot.count
+		oldest = min(oldest, slot.minute)
+	}
+	return count, oldest
+}

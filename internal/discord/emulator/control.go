@@ -1,0 +1,211 @@
+package emulator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+const (
+	maxControl = 64 << 10
+	maxRoles   = 250
+)
+
+var errNoUser = errors.New("emulator: no such user")
+
+// Deauthorize does what a user does in Discord's settings under Authorized
+// Apps: all of the user's tokens and codes end.
+func (e *Emulator) Deauthorize(userID string) error {
+	return e.withAccount(userID, func(*account) error {
+		e.state.deauthorize(userID)
+		return nil
+	})
+}
+
+// ExpireAccess ends the user's access tokens as time would; refresh tokens live.
+func (e *Emulator) ExpireAccess(userID string) error {
+	return e.withAccount(userID, func(a *account) error {
+		for _, p := range a.pairs {
+			p.expires = e.cfg.Now()
+		}
+		return nil
+	})
+}
+
+// SetRoles replaces the user's roles in a guild that the user is in.
+func (e *Emulator) SetRoles(userID, guildID string, roles []string) error {
+	if len(roles) > maxRoles {
+		return fmt.Errorf("emulator: more than %d roles", maxRoles)
+	}
+	for _, role := range roles {
+		if _, err := strconv.ParseUint(role, 10, 64); err != nil {
+			return errors.New("emulator: a role is a snowflake")
+		}
+	}
+	return e.withAccount(userID, func(a *account) error {
+		guilds := slices.Clone(a.user.Guilds)
+		i := slices.IndexFunc(guilds, func(m Membership) bool { return m.ID == guildID })
+		if i < 0 {
+			return errors.New("emulator: the user is not in that guild")
+		}
+		guilds[i].Roles = slices.Clone(roles)
+		a.user.Guilds = guilds
+		return nil
+	})
+}
+
+// SetKillEarlier switches Config.KillEarlier.
+func (e *Emulator) SetKillEarlier(on bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.cfg.KillEarlier = on
+}
+
+func (e *Emulator) withAccount(userID string, do func(*account) error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a := e.state.accounts[userID]
+	if a == nil {
+		return errNoUser
+	}
+	return do(a)
+}
+
+// control adds the switches under /emulator/. Help documents them.
+func (e *Emulator) control() {
+	switches := map[string]http.HandlerFunc{
+		"GET /emulator/{$}":       e.help,
+		"GET /emulator/counters":  func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, e.Counters()) },
+		"GET /emulator/users":     e.listUsers,
+		"GET /emulator/faults":    e.listFaults,
+		"POST /emulator/faults":   e.addFault,
+		"PUT /emulator/settings":  e.putSettings,
+		"DELETE /emulator/faults": func(w http.ResponseWriter, _ *http.Request) { e.ClearFaults(); done(w, nil) },
+		"DELETE /emulator/counters": func(w http.ResponseWriter, _ *http.Request) {
+			e.ResetCounters()
+			done(w, nil)
+		},
+		"POST /emulator/users/{user}/deauthorize": func(w http.ResponseWriter, r *http.Request) {
+			done(w, e.Deauthorize(r.PathValue("user")))
+		},
+		"POST /emulator/users/{user}/expire": func(w http.ResponseWriter, r *http.Request) {
+			done(w, e.ExpireAccess(r.PathValue("user")))
+		},
+		"PUT /emulator/users/{user}/guilds/{guild}/roles": e.putRoles,
+	}
+	for pattern, h := range switches {
+		e.mux.HandleFunc(pattern, h)
+	}
+	e.mux.HandleFunc("/emulator/", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusNotFound, failure{"no such switch: GET /emulator/ lists them"})
+	})
+}
+
+func (e *Emulator) help(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, Help)
+}
+
+func (e *Emulator) listUsers(w http.ResponseWriter, _ *http.Request) {
+	type wire struct {
+		ID            string   `json:"id"`
+		Username      string   `json:"username"`
+		Granted       []string `json:"granted"`
+		AccessTokens  int      `json:"access_tokens"`
+		RefreshTokens int      `json:"refresh_tokens"`
+	}
+	now := e.cfg.Now()
+	e.mu.Lock()
+	users := make([]wire, 0, len(e.state.order))
+	for _, id := range e.state.order {
+		a := e.state.accounts[id]
+		u := wire{ID: id, Username: a.user.Username, Granted: orEmpty(a.granted)}
+		for _, p := range a.pairs {
+			if now.Before(p.expires) {
+				u.AccessTokens++
+			}
+			if p.refresh != "" {
+				u.RefreshTokens++
+			}
+		}
+		users = append(users, u)
+	}
+	e.mu.Unlock()
+	writeJSON(w, http.StatusOK, users)
+}
+
+func (e *Emulator) listFaults(w http.ResponseWriter, _ *http.Request) {
+	faults := e.Faults()
+	wire := make([]wireFault, 0, len(faults))
+	for _, f := range faults {
+		wire = append(wire, f.wire())
+	}
+	writeJSON(w, http.StatusOK, wire)
+}
+
+func (e *Emulator) addFault(w http.ResponseWriter, r *http.Request) {
+	var wire wireFault
+	err := readJSON(w, r, &wire)
+	if err == nil {
+		var f Fault
+		if f, err = wire.fault(); err == nil {
+			err = e.Fault(f)
+		}
+	}
+	done(w, err)
+}
+
+func (e *Emulator) putRoles(w http.ResponseWriter, r *http.Request) {
+	var wire struct {
+		Roles []string `json:"roles"`
+	}
+	if err := readJSON(w, r, &wire); err != nil {
+		done(w, err)
+		return
+	}
+	done(w, e.SetRoles(r.PathValue("user"), r.PathValue("guild"), wire.Roles))
+}
+
+func (e *Emulator) putSettings(w http.ResponseWriter, r *http.Request) {
+	var wire struct {
+		KillEarlier *bool `json:"kill_earlier"`
+	}
+	err := readJSON(w, r, &wire)
+	if err == nil && wire.KillEarlier != nil {
+		e.SetKillEarlier(*wire.KillEarlier)
+	}
+	done(w, err)
+}
+
+// failure is the answer of a switch that did nothing.
+type failure struct {
+	Error string `json:"error"`
+}
+
+func done(w http.ResponseWriter, err error) {
+	switch {
+	case err == nil:
+		w.WriteHeader(http.StatusNoContent)
+	case errors.Is(err, errNoUser):
+		writeJSON(w, http.StatusNotFound, failure{err.Error()})
+	default:
+		writeJSON(w, http.StatusBadRequest, failure{err.Error()})
+	}
+}
+
+// readJSON reads one JSON value with no name that v does not know.
+func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControl))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		return fmt.Errorf("reading the JSON body: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("reading the JSON body: more than one value")
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// What the emulator holds at most, so that a flood cannot fill the machine.
+const (
+	maxUsers  = 100
+	maxGuilds = 200
+	maxCodes  = 1024 // the oldest go first
+	maxPairs  = 256  // per user; the oldest go first
+
+	codeLife   = 10 * time.Minute
+	accessLife = 7 * 24 * time.Hour
+)
+
+// state is what Discord would know about the application. Emulator.mu guards it.
+type state struct {
+	accounts map[string]*account
+	order    []string
+	codes    map[string]*code
+	codeAge  []string // oldest first
+	access   map[string]*pair
+	refresh  map[string]*pair
+}
+
+// account is a user with what the user allowed the application.
+type account struct {
+	user    User
+	granted []string // every scope since the last deauthorization
+	pairs   []*pair  // oldest first
+}
+
+type code struct {
+	user        string
+	scopes      []string
+	redirectURI string
+	challenge   string // "": no PKCE
+	expires     time.Time
+}
+
+// pair is one access token and, but for client_credentials, its refresh token.
+type pair struct {
+	access, refresh string
+	user            string
+	scopes          []string
+	expires         time.Time // of the access token
+}
+
+func newState(cfg Config) (state, error) {
+	s := state{
+		accounts: make(map[string]*account),
+		codes:    make(map[string]*code),
+		access:   make(map[string]*pair),
+		refresh:  make(map[string]*pair),
+	}
+	if len(cfg.Users) == 0 || len(cfg.Users) > maxUsers {
+		return s, fmt.Errorf("emulator: there must be 1 to %d users", maxUsers)
+	}
+	for _, u := range cfg.Users {
+		if _, err := strconv.ParseUint(u.ID, 10, 64); err != nil || u.Username == "" {
+			return s, fmt.Errorf("emulator: user %q needs a snowflake and a name", u.ID)
+		}
+		if s.accounts[u.ID] != nil {
+			return s, fmt.Errorf("emulator: user %s is there twice", u.ID)
+		}
+		if len(u.Guilds) > maxGuilds {
+			return s, fmt.Errorf("emulator: user %s is in more than %d guilds", u.ID, maxGuilds)
+		}
+		u.Guilds = slices.Clone(u.Guilds)
+		s.accounts[u.ID] = &account{user: u}
+		s.order = append(s.order, u.ID)
+	}
+	return s, nil
+}
+
+// issueCode makes a code for a sign-in and remembers its scopes as granted.
+func (s *state) issueCode(c *code) string {
+	a := s.accounts[c.user]
+	a.granted = union(a.granted, c.scopes)
+	for len(s.codeAge) >= maxCodes {
+		delete(s.codes, s.codeAge[0])
+		s.codeAge = s.codeAge[1:]
+	}
+	id := random(22)
+	s.codes[id] = c
+	s.codeAge = append(s.codeAge, id)
+	return id
+}
+
+// takeCode gives a code once.
+func (s *state) takeCode(id string, now time.Time) *code {
+	c := s.codes[id]
+	if c == nil {
+		return nil
+	}
+	s.dropCode(id)
+	if now.After(c.expires) {
+		return nil
+	}
+	return c
+}
+
+func (s *state) dropCode(id string) {
+	delete(s.codes, id)
+	s.codeAge = slices.DeleteFunc(s.codeAge, func(other string) bool { return other == id })
+}
+
+// issuePair makes tokens; without a refresh token for client_credentials.
+func (s *state) issuePair(user string, scopes []string, refreshable bool, now time.Time) *pair {
+	a := s.accounts[user]
+	for len(a.pairs) >= maxPairs {
+		// A pair that cannot be refreshed goes before one that keeps a login.
+		oldest := slices.IndexFunc(a.pairs, func(p *pair) bool { return p.refresh == "" })
+		s.dropPair(a.pairs[max(oldest, 0)])
+	}
+	p := &pair{access: random(30), user: user, scopes: scopes, expires: now.Add(accessLife)}
+	s.access[p.access] = p
+	if refreshable {
+		p.refresh = random(30)
+		s.refresh[p.refresh] = p
+	}
+	a.pairs = append(a.pairs, p)
+	return p
+}
+
+func (s *state) dropPair(p *pair) {
+	delete(s.access, p.access)
+	delete(s.refresh, p.refresh)
+	a := s.accounts[p.user]
+	a.pairs = slices.DeleteFunc(a.pairs, func(other *pair) bool { return other == p })
+}
+
+// spend ends a refresh token. Its access token lives on until it expires.
+func (s *state) spend(p *pair) {
+	delete(s.refresh, p.refresh)
+	p.refresh = ""
+}
+
+// endTokens drops every pair of a user.
+func (s *state) endTokens(user string) {
+	for _, p := range slices.Clone(s.accounts[user].pairs) {
+		s.dropPair(p)
+	}
+}
+
+// deauthorize forgets that the user ever allowed the application anything.
+func (s *state) deauthorize(user string) {
+	s.endTokens(user)
+	s.accounts[user].granted = nil
+	for id, c := range s.codes {
+		if c.user == user {
+			s.dropCode(id)
+		}
+	}
+}
+
+// alive returns the pair of a live access token.
+func (s *state) alive(access string, now time.Time) *pair {
+	p := s.access[access]
+	if p == nil || !now.Before(p.expires) {
+		return nil
+	}
+	return p
+}
+
+// random returns n random bytes as text.
+func random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// union keeps the order of Discord's answers: as first granted.
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func subset(a, b []string) bool {
+	for _, s := range a {
+		if !slices.Contains(b, s) {
+			return false
+		}
+	}
+	return true
+}
