@@ -36,6 +36,35 @@ func (s *Server) json(h handler) http.Handler {
 	})
 }
 
+// page answers errors as a page, or takes them to the client through the
+// browser. Nothing may be cached, framed, or tell where it came from.
+func (s *Server) page(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.pages.headers(w.Header())
+		err := h(w, r)
+		if err == nil {
+			return
+		}
+		e := s.protocolError(r, err)
+		ce, proven := errors.AsType[*clientError](err)
+		if !proven {
+			setRetryAfter(w, e)
+			s.pages.failure(w, e)
+			return
+		}
+		target := s.authorizationResponse(ce.redirectURI, ce.state, url.Values{
+			"error":             {e.Code},
+			"error_description": {e.Description},
+		})
+		if !ce.asked && !s.mayRedirectErrors(ce.redirectURI) {
+			s.pages.onward(w, e, target)
+			return
+		}
+		w.Header().Set("Location", target)
+		w.WriteHeader(http.StatusSeeOther)
+	})
+}
+
 type errorBody struct {
 	Error       string `json:"error"`
 	Description string `json:"error_description,omitempty"`
@@ -79,9 +108,9 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// postForm reads a posted form of at most maxForm bytes. Of its parameters
-// none may be there twice (RFC 6749 §3.1, §3.2), and an empty one counts as
-// absent.
+// postForm reads a posted form of at most maxForm bytes. Of the parameters
+// that we know none may be there twice (RFC 6749 §3.1, §3.2), and an empty one
+// counts as absent.
 func postForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
@@ -97,13 +126,22 @@ func postForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return single(r.PostForm)
 }
 
-// single drops empty parameters and refuses repeated ones.
+// parameters are all that any endpoint here reads.
+var parameters = []string{
+	"client_id", "client_secret", "redirect_uri", "state", "scope", "resource",
+	"response_type", "response_mode", "code_challenge", "code_challenge_method",
+	"request", "decision", "grant_type", "code", "code_verifier", "refresh_token",
+	"token", "token_type_hint",
+}
+
+// single drops empty parameters and refuses repeated ones of ours. Those that
+// we do not know are ignored, however often they come.
 func single(form url.Values) (url.Values, error) {
-	for name, values := range form {
-		switch {
+	for _, name := range parameters {
+		switch values := form[name]; {
 		case len(values) > 1:
 			return nil, errInvalidRequest("a parameter is there more than once")
-		case values[0] == "":
+		case len(values) == 1 && values[0] == "":
 			delete(form, name)
 		}
 	}

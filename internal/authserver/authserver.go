@@ -10,7 +10,8 @@ package authserver
 
 import (
 	"context"
-	"errors"
+	"crypto/cipher"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -48,26 +49,78 @@ const ResourcePath = "/mcp"
 
 // Server is the authorization server. New makes one.
 type Server struct {
-	cfg      Config
+	cfg      Config // with every default filled in
+	base     baseURL
 	resource string // BaseURL + ResourcePath
 	keys     keys
 	log      *slog.Logger
 	now      func() time.Time
+
+	requests cipher.AEAD // seals pending requests, see seal.go
+	origins  *http.CrossOriginProtection
+	clients  clientIndex
+	pages    *pages
+	mem      *memory // see memory.go
 }
 
-// New checks the configuration and binds the store to it.
+// New checks the configuration and binds the store to it: a store that belongs
+// to another issuer, Discord application, Discord or signing key is refused
+// with a [*BindError].
 func New(ctx context.Context, cfg Config) (*Server, error) {
-	return nil, errors.New("not built yet")
+	base, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg:      cfg,
+		base:     base,
+		resource: cfg.BaseURL + ResourcePath,
+		keys:     deriveKeys(cfg.SigningKey),
+		log:      cfg.Logger,
+		now:      cfg.Now,
+		origins:  http.NewCrossOriginProtection(),
+	}
+	if s.requests, err = newSeal(s.keys.request); err != nil {
+		return nil, err
+	}
+	if err := s.origins.AddTrustedOrigin(cfg.BaseURL); err != nil {
+		return nil, fmt.Errorf("trusting the base URL's origin: %w", err)
+	}
+	if s.pages, err = newPages(cfg.ServerName, base.Host); err != nil {
+		return nil, err
+	}
+	if err := s.bind(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.loadClients(ctx); err != nil {
+		return nil, err
+	}
+	s.openVerify()
+	return s, nil
 }
 
-// Routes are the endpoints of the authorization server.
-func (s *Server) Routes() []Route { return nil }
+// Routes are the endpoints of the authorization server. GET stands for HEAD
+// too, as in http.ServeMux.
+func (s *Server) Routes() []Route {
+	routes := []Route{
+		{Method: http.MethodPost, Path: "/register", CORS: true, Handler: s.json(s.serveRegister)},
+		{Method: http.MethodGet, Path: "/authorize", Handler: s.page(s.serveAuthorize)},
+		{Method: http.MethodPost, Path: "/consent", Handler: s.page(s.serveConsent)},
+		{Method: http.MethodGet, Path: s.cfg.RedirectPath, Handler: s.page(s.serveCallback)},
+		{Method: http.MethodPost, Path: "/token", CORS: true, Handler: s.json(s.serveToken)},
+		{Method: http.MethodPost, Path: "/revoke", CORS: true, Handler: s.json(s.serveRevoke)},
+	}
+	return append(s.metadataRoutes(), routes...)
+}
 
 // ScopesRequired are the scopes that every sign-in grants.
 func (s *Server) ScopesRequired() []string { return s.cfg.Scopes }
 
 // Close ends what the server runs. It leaves the store open.
-func (s *Server) Close() error { return nil }
+func (s *Server) Close() error {
+	s.closeVerify()
+	return nil
+}
 
 // Route is one endpoint of the authorization server.
 type Route struct {

@@ -4,11 +4,63 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
+)
+
+const (
+	clientTTL   = 90 * 24 * time.Hour // a client that nobody uses is gone after
+	clientYoung = time.Hour           // and is never evicted before
+	clientTouch = 24 * time.Hour      // how exactly a client's use is recorded
+	clientRetry = 10 * time.Minute    // what is told to wait when all is full
+
+	// evictShare is the part of all clients that goes at once when they are too
+	// many, so that not every registration has to look for a victim.
+	evictShare = 64
 )
 
 // errUnknownClient is what a client id that is not registered gets.
 var errUnknownClient = &Error{Status: http.StatusBadRequest, Code: "invalid_client", Description: "this client is not registered here (or no longer): register again"}
+
+var errClientsFull = &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "too many clients are registered; try again later", RetryAfter: clientRetry}
+
+// clientIndex knows of every stored client what eviction needs, so that a flood
+// of registrations is not a flood of reads.
+type clientIndex struct {
+	mu   sync.Mutex
+	byID map[string]clientAge
+	// fullUntil: no client can be evicted before. Zero: look.
+	fullUntil time.Time
+}
+
+type clientAge struct {
+	created, used, until time.Time
+}
+
+func ageOf(c *Client) clientAge {
+	return clientAge{created: c.CreatedAt, used: c.LastUsed, until: c.GrantUntil}
+}
+
+// evictableAt is when the client may go to make room.
+func (a clientAge) evictableAt() time.Time {
+	at := a.created.Add(clientYoung)
+	if a.until.After(at) {
+		return a.until
+	}
+	return at
+}
+
+// gone says whether the record has expired by itself.
+func (a clientAge) gone(now time.Time) bool { return !now.Before(clientExpires(a.used, a.until)) }
+
+func clientExpires(used, until time.Time) time.Time {
+	expires := used.Add(clientTTL)
+	if until.After(expires) {
+		return until
+	}
+	return expires
+}
 
 // client returns the registered client, an invalid_client *Error where there
 // is none, or a 503 *Error.
@@ -20,8 +72,169 @@ func (s *Server) client(ctx context.Context, id string) (*Client, error) {
 	return c, err
 }
 
-// keepClient marks a client as used and keeps it from eviction until its grant
-// ends. It writes only when that changes something by a day.
+// loadClients fills the index from the store.
+func (s *Server) loadClients(ctx context.Context) error {
+	s.clients.byID = make(map[string]clientAge)
+	cursor := ""
+	for {
+		page, next, err := s.cfg.Store.List(ctx, KindClient, cursor)
+		if err != nil {
+			return storeError("listing", KindClient, err)
+		}
+		for _, entry := range page {
+			c, err := decode[Client](KindClient, entry.Value)
+			if err != nil {
+				return err
+			}
+			s.clients.byID[entry.ID] = ageOf(c)
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// saveClient stores a client, or refreshes the one that registered the same
+// before, and returns what is stored. New clients are refused when there are
+// too many that may not go.
+func (s *Server) saveClient(ctx context.Context, c *Client) (*Client, error) {
+	now := s.now()
+	stored, err := load[Client](ctx, s, KindClient, c.ID)
+	switch {
+	case err == nil:
+		return stored, s.keepClient(ctx, c.ID, time.Time{})
+	case !errors.Is(err, ErrNotFound):
+		return nil, err
+	}
+	if err := s.makeRoom(ctx, now); err != nil {
+		return nil, err
+	}
+	c.CreatedAt, c.LastUsed = now, now
+	err = create(ctx, s, KindClient, c.ID, c, clientExpires(now, time.Time{}))
+	if errors.Is(err, ErrExists) { // the same metadata at the same moment
+		stored, err := load[Client](ctx, s, KindClient, c.ID)
+		return stored, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.clients.set(c.ID, ageOf(c))
+	return c, nil
+}
+
+// keepClient records that a client is used, and keeps it from eviction until
+// its grant ends. It writes only what differs by a day, so that it costs no
+// write on the hot path. An unknown client is left unknown.
 func (s *Server) keepClient(ctx context.Context, id string, until time.Time) error {
+	now := s.now()
+	c, err := load[Client](ctx, s, KindClient, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// The slack is added, not tolerated: protection never ends early.
+	longer := until.After(c.GrantUntil)
+	if !longer && now.Before(c.LastUsed.Add(clientTouch)) {
+		return nil
+	}
+	if longer {
+		until = until.Add(clientTouch)
+	}
+	var age clientAge
+	err = update(ctx, s, KindClient, id, func(old *Client) (*Client, time.Time, error) {
+		if old == nil {
+			return nil, time.Time{}, ErrNotFound
+		}
+		old.LastUsed = now
+		if until.After(old.GrantUntil) {
+			old.GrantUntil = until
+		}
+		age = ageOf(old)
+		return old, clientExpires(old.LastUsed, old.GrantUntil), nil
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		s.clients.set(id, age)
+	}
+	return err
+}
+
+func (x *clientIndex) set(id string, age clientAge) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.byID[id] = age
+}
+
+// makeRoom evicts clients when there are too many.
+func (s *Server) makeRoom(ctx context.Context, now time.Time) error {
+	victims, err := s.clients.victims(s.cfg.MaxClients, now)
+	if err != nil {
+		return err
+	}
+	for _, id := range victims {
+		err := update(ctx, s, KindClient, id, func(old *Client) (*Client, time.Time, error) {
+			if old != nil && now.Before(ageOf(old).evictableAt()) { // signed in meanwhile
+				return old, clientExpires(old.LastUsed, old.GrantUntil), nil
+			}
+			return nil, time.Time{}, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(victims) > 0 {
+		s.log.WarnContext(ctx, "clients evicted", "count", len(victims), "limit", s.cfg.MaxClients)
+	}
 	return nil
+}
+
+// victims takes the clients that go out of the index: those that never had a
+// grant first, then the least recently used.
+func (x *clientIndex) victims(limit int, now time.Time) ([]string, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.byID) < limit {
+		return nil, nil
+	}
+	if now.Before(x.fullUntil) {
+		return nil, errClientsFull
+	}
+	var ids []string
+	next := now.Add(clientYoung)
+	for id, age := range x.byID {
+		switch at := age.evictableAt(); {
+		case age.gone(now):
+			delete(x.byID, id)
+		case !now.Before(at):
+			ids = append(ids, id)
+		case at.Before(next):
+			next = at
+		}
+	}
+	if len(x.byID) < limit {
+		return nil, nil
+	}
+	if len(ids) == 0 {
+		x.fullUntil = next
+		return nil, errClientsFull
+	}
+	slices.SortFunc(ids, func(a, b string) int {
+		ageA, ageB := x.byID[a], x.byID[b]
+		if neverA, neverB := ageA.until.IsZero(), ageB.until.IsZero(); neverA != neverB {
+			if neverA {
+				return -1
+			}
+			return 1
+		}
+		return ageA.used.Compare(ageB.used)
+	})
+	ids = ids[:min(len(ids), len(x.byID)-limit+1+limit/evictShare)]
+	for _, id := range ids {
+		delete(x.byID, id)
+	}
+	return ids, nil
 }

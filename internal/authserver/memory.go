@@ -1,14 +1,223 @@
 package authserver
 
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+)
+
+// Bounds of what one process remembers.
+const (
+	maxVerified = 16_384 // access tokens
+	maxLive     = 16_384 // grants
+	maxFailures = 4_096  // of Discord
+
+	// feedPause is the time before a lost feed of changes is taken up again,
+	// and then the time until it is trusted.
+	feedPause = time.Second
+
+	// flightWait is how long a request waits for a call to Discord that it
+	// shares with others; flightTimeout ends the call. The one is longer than
+	// Discord's answer may take, the other leaves time to store the answer.
+	flightWait    = 12 * time.Second
+	flightTimeout = 90 * time.Second
+
+	// closeWait is what calls in flight get when the server closes: an answer
+	// of Discord that is not stored is a login lost.
+	closeWait = 10 * time.Second
+)
+
 // memory is what one process remembers of the store and of Discord's answers:
-// never the truth, only what spares asking for it again. New makes it with
-// newMemory and Close ends it.
-type memory struct{}
+// never the truth, only what spares asking for it again.
+type memory struct {
+	verified *lru.Cache[[sha256.Size]byte, *verified] // by hash of the access token
+	failures *lru.Cache[string, failure]              // by pair or grant, see renew.go
 
-func newMemory() *memory { return &memory{} }
+	grantsMu sync.Mutex // one liveGrant for an id at any time
+	grants   *lru.Cache[string, *liveGrant]
 
-// start follows the store's changes until close.
-func (m *memory) start(s *Server) {}
+	following atomic.Bool // the feed of changes runs: grants may be remembered
+	flights   singleflight.Group
 
-// close waits for everything that was started.
-func (m *memory) close() {}
+	feed    context.Context // ends when the server closes
+	flying  context.Context // of the flights: ends closeWait later
+	unfeed  context.CancelFunc
+	ground  context.CancelFunc
+	running sync.WaitGroup
+	closeMu sync.Mutex
+	closed  bool
+}
+
+func newMemory() *memory {
+	m := &memory{
+		verified: newCache[[sha256.Size]byte, *verified](maxVerified, nil),
+		failures: newCache[string, failure](maxFailures, nil),
+	}
+	// What is evicted is out of the feed's reach: whoever still holds it must
+	// not trust it.
+	m.grants = newCache(maxLive, func(_ string, g *liveGrant) { g.leave() })
+	m.feed, m.unfeed = context.WithCancel(context.Background())
+	m.flying, m.ground = context.WithCancel(context.Background())
+	m.following.Store(true)
+	return m
+}
+
+func newCache[K comparable, V any](size int, evicted func(K, V)) *lru.Cache[K, V] {
+	c, err := lru.NewWithEvict(size, evicted)
+	if err != nil { // only for sizes below 1
+		panic(err)
+	}
+	return c
+}
+
+// openVerify starts what Verify and the renewals remember.
+func (s *Server) openVerify() {
+	s.mem = newMemory()
+	s.mem.running.Go(func() { s.follow(s.mem.feed) })
+}
+
+// closeVerify ends it and waits.
+func (s *Server) closeVerify() {
+	m := s.mem
+	m.closeMu.Lock()
+	m.closed = true
+	m.closeMu.Unlock()
+	m.unfeed()
+	late := time.AfterFunc(closeWait, m.ground)
+	defer late.Stop()
+	m.running.Wait()
+	m.ground()
+}
+
+// follow drops what changes, until ctx ends. A lost feed empties the memory,
+// and until there is a new one nothing is remembered.
+func (s *Server) follow(ctx context.Context) {
+	m := s.mem
+	var trust *time.Timer
+	for {
+		err := s.cfg.Store.Watch(ctx, func(kind Kind, id string) {
+			if kind == KindGrant {
+				m.drop(id)
+			}
+		})
+		if trust != nil {
+			trust.Stop()
+		}
+		m.following.Store(false)
+		m.forget()
+		if ctx.Err() != nil {
+			return
+		}
+		s.log.WarnContext(ctx, "store changes lost", "error", err)
+		if !pause(ctx, feedPause) {
+			return
+		}
+		// Watch does not say when it has begun.
+		trust = time.AfterFunc(feedPause, func() { m.following.Store(true) })
+	}
+}
+
+// pause waits, and says whether it did so to the end.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// forget drops every grant.
+func (m *memory) forget() {
+	m.grantsMu.Lock()
+	defer m.grantsMu.Unlock()
+	m.grants.Purge()
+}
+
+// drop makes the next look at a grant read the store.
+func (m *memory) drop(grantID string) {
+	m.grantsMu.Lock()
+	g, ok := m.grants.Peek(grantID)
+	m.grantsMu.Unlock()
+	if ok {
+		g.drop()
+	}
+}
+
+// grant is the one liveGrant of an id.
+func (m *memory) grant(id string) *liveGrant {
+	m.grantsMu.Lock()
+	defer m.grantsMu.Unlock()
+	if g, ok := m.grants.Get(id); ok {
+		return g
+	}
+	g := new(liveGrant)
+	m.grants.Add(id, g)
+	return g
+}
+
+// liveGrant is what is remembered of a grant. A look at it costs one atomic
+// load.
+type liveGrant struct {
+	state      atomic.Pointer[grantState] // nil: ask the store
+	confirming atomic.Bool                // a write of Confirmed is under way
+
+	loadMu sync.Mutex // one read of the store at a time
+
+	mu      sync.Mutex // of a change of state
+	changes uint64     // counts drops
+	left    bool       // the feed does not reach it any more
+}
+
+// grantState is a grant as the store had it. It does not change.
+type grantState struct {
+	live       bool
+	user       User
+	scopes     []string
+	generation uint32
+	confirmed  bool
+}
+
+func (g *liveGrant) drop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.changes++
+	g.state.Store(nil)
+}
+
+func (g *liveGrant) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.left = true
+	g.state.Store(nil)
+}
+
+// load returns the state, reading it where it is not known. What changed while
+// it was read is returned but not kept.
+func (g *liveGrant) load(m *memory, read func() (*grantState, error)) (*grantState, error) {
+	g.loadMu.Lock()
+	defer g.loadMu.Unlock()
+	if st := g.state.Load(); st != nil {
+		return st, nil
+	}
+	g.mu.Lock()
+	changes := g.changes
+	g.mu.Unlock()
+	st, err := read()
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.changes == changes && !g.left && m.following.Load() {
+		g.state.Store(st)
+	}
+	return st, nil
+}

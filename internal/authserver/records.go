@@ -103,6 +103,12 @@ type Grant struct {
 	Revoked     bool      `json:"revoked,omitempty"`     // a tombstone until AccessUntil
 }
 
+// Bounds of one user's records.
+const (
+	MaxPairs  = 8  // of Discord tokens
+	MaxGrants = 50 // the least recently used goes when one more comes
+)
+
 // Upstream is Discord's side of one user: token pairs by scope set, the user's
 // live grants, and the lease under which one node at a time talks to Discord
 // about them.
@@ -111,6 +117,14 @@ type Upstream struct {
 	Pairs  []UpstreamPair `json:"pairs"`  // at most MaxPairs, one per distinct scope set
 	Grants []GrantRef     `json:"grants"` // at most MaxGrants, live ones
 	Lease  Lease          `json:"lease,omitzero"`
+
+	// SigningIn holds, for each sign-in whose code is not redeemed yet, the
+	// time until which it may be: until then Discord must not be told to end
+	// the user's tokens.
+	SigningIn []time.Time `json:"signing_in,omitempty"`
+	// RevokedAt is when Discord was last told to end the user's tokens: of a
+	// sign-in about that time nobody knows whether it came before or after.
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
 
 // UpstreamPair is one pair of Discord tokens.

@@ -1,11 +1,157 @@
 package authserver
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
+	"time"
 )
 
-// serveToken is POST /token (RFC 6749 §3.2).
+// tokenResponse is RFC 6749 §5.1. Who signed in is an additional parameter, so
+// that clients can show it without another call.
+type tokenResponse struct {
+	AccessToken  string      `json:"access_token"`
+	TokenType    string      `json:"token_type"`
+	ExpiresIn    int64       `json:"expires_in"` // seconds
+	RefreshToken string      `json:"refresh_token"`
+	Scope        string      `json:"scope"`
+	DiscordUser  discordUser `json:"discord_user"`
+}
+
+type discordUser struct {
+	ID         string `json:"id"`
+	Username   string `json:"username"`
+	GlobalName string `json:"global_name"`
+}
+
+// serveToken is POST /token (RFC 6749 §3.2). The client is authenticated before
+// anything that it shows is touched: clients try one way of authentication
+// after the other with the same code.
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) error {
-	return errors.New("not built yet")
+	form, err := postForm(w, r)
+	if err != nil {
+		return err
+	}
+	clientID, err := clientCredentials(w, r, form)
+	if err != nil {
+		return err
+	}
+	var answer *tokenResponse
+	switch form.Get("grant_type") {
+	case "authorization_code":
+		answer, err = s.serveCode(w, r, clientID, form)
+	case "refresh_token":
+		answer, err = s.serveRefresh(w, r, clientID, form)
+	case "":
+		err = errInvalidRequest("grant_type is missing")
+	default:
+		err = &Error{Status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "grant_type is neither authorization_code nor refresh_token"}
+	}
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+// clientCredentials reads which client calls: client_id in the body, or HTTP
+// Basic with an empty password, which some clients try first. All clients are
+// public: whoever shows a secret is not one of ours.
+func clientCredentials(w http.ResponseWriter, r *http.Request, form url.Values) (string, error) {
+	inBody := form.Get("client_id")
+	headers := r.Header.Values("Authorization")
+	if len(headers) == 0 {
+		switch {
+		case form.Has("client_secret"), form.Has("client_assertion"):
+			return "", errInvalidClient("clients here have no secret")
+		case inBody == "":
+			return "", errInvalidRequest("client_id is missing")
+		}
+		return inBody, nil
+	}
+	if len(headers) > 1 {
+		return "", errInvalidRequest("there is more than one Authorization header")
+	}
+	user, password, ok := r.BasicAuth()
+	id, err := url.QueryUnescape(user) // RFC 6749 §2.3.1
+	switch {
+	case !ok, err != nil, id == "":
+		return "", challenge(w, errInvalidClient("client authentication is none, or HTTP Basic with an empty password"))
+	case password != "", form.Has("client_secret"):
+		return "", challenge(w, errInvalidClient("clients here have no secret"))
+	case inBody != "" && inBody != id:
+		return "", errInvalidRequest("client_id and the Authorization header name two clients")
+	}
+	return id, nil
+}
+
+// authenticate finds the client (RFC 6749 §2.3). Only one that tried HTTP
+// authentication is told so with a 401 (§5.2).
+func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, clientID string) (*Client, error) {
+	c, err := s.client(r.Context(), clientID)
+	if errors.Is(err, errUnknownClient) && r.Header.Get("Authorization") != "" {
+		return nil, challenge(w, errInvalidClient(errUnknownClient.Description))
+	}
+	return c, err
+}
+
+func errInvalidClient(description string) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: "invalid_client", Description: description}
+}
+
+func challenge(w http.ResponseWriter, e *Error) *Error {
+	w.Header().Set("WWW-Authenticate", `Basic realm="mcpdiscord"`)
+	e.Status = http.StatusUnauthorized
+	return e
+}
+
+// errInvalidGrant is the one answer for every code and refresh token that is
+// not good: which way it is bad is for the log.
+func errInvalidGrant() *Error {
+	return &Error{Status: http.StatusBadRequest, Code: "invalid_grant", Description: "the code or refresh token is not, or no longer, good: sign in again"}
+}
+
+// checkResource is RFC 8707 §2: absent, or ours.
+func (s *Server) checkResource(form url.Values) error {
+	if resource := form.Get("resource"); resource != "" && !s.isResource(resource) {
+		return errInvalidTarget
+	}
+	return nil
+}
+
+// answerTokens makes the answer for a grant as it is stored now.
+func (s *Server) answerTokens(g *Grant, t refreshToken, scopes []string, now, expires time.Time) (*tokenResponse, error) {
+	access, err := s.signAccess(g, scopes, now, expires)
+	if err != nil {
+		return nil, err
+	}
+	return &tokenResponse{
+		AccessToken:  access,
+		TokenType:    "Bearer",
+		ExpiresIn:    max(0, int64(expires.Sub(now)/time.Second)),
+		RefreshToken: s.keys.formatRefresh(t),
+		Scope:        formatScope(scopes),
+		DiscordUser:  discordUser{ID: g.User.ID, Username: g.User.Username, GlobalName: g.User.GlobalName},
+	}, nil
+}
+
+// refused logs why a code or token was refused; the client is told less.
+func (s *Server) refused(ctx context.Context, clientID, what, reason string) {
+	s.log.InfoContext(ctx, "token refused", "what", what, "reason", reason, "client_id", printable(clientID))
+}
+
+// printable bounds what a stranger gets into our log.
+func printable(s string) string {
+	const most = 100
+	if len(s) > most {
+		s = s[:most]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
 }

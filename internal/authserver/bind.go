@@ -1,0 +1,60 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// bindingID is the id of the record of KindMeta that says whose store it is.
+const bindingID = "binding"
+
+// binding is what a store belongs to. Its records would be wrong, or dangerous,
+// anywhere else: clients hold tokens of this issuer, users are this
+// application's, hashes and seals are of this key.
+type binding struct {
+	Issuer        string `json:"issuer"`
+	ApplicationID string `json:"application_id"`
+	DiscordURL    string `json:"discord_url"`
+	KeyID         string `json:"key_id"`
+}
+
+// BindError says that a store belongs to another server than the configured
+// one.
+type BindError struct {
+	What       string // "base URL", "Discord application", "Discord URL" or "signing key"
+	Stored     string // "" for keys
+	Configured string // "" for keys
+}
+
+func (e *BindError) Error() string {
+	if e.Stored == "" {
+		return fmt.Sprintf("the store belongs to another %s", e.What)
+	}
+	return fmt.Sprintf("the store belongs to the %s %s, not %s", e.What, e.Stored, e.Configured)
+}
+
+// bind claims an empty store and refuses one that is another server's.
+func (s *Server) bind(ctx context.Context) error {
+	ours := binding{Issuer: s.cfg.BaseURL, ApplicationID: s.cfg.ApplicationID, DiscordURL: s.cfg.DiscordURL, KeyID: s.keys.kid}
+	err := create(ctx, s, KindMeta, bindingID, &ours, time.Time{})
+	if err == nil || !errors.Is(err, ErrExists) {
+		return err
+	}
+	stored, err := load[binding](ctx, s, KindMeta, bindingID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case stored.Issuer != ours.Issuer:
+		return &BindError{What: "base URL", Stored: stored.Issuer, Configured: ours.Issuer}
+	case stored.ApplicationID != ours.ApplicationID:
+		return &BindError{What: "Discord application", Stored: stored.ApplicationID, Configured: ours.ApplicationID}
+	case stored.DiscordURL != ours.DiscordURL:
+		return &BindError{What: "Discord URL", Stored: stored.DiscordURL, Configured: ours.DiscordURL}
+	case stored.KeyID != ours.KeyID:
+		return &BindError{What: "signing key"}
+	}
+	return nil
+}
