@@ -1,63 +1,175 @@
 // Package server is the MCP resource server and the whole HTTP surface of
-// mcpdiscord: routes, bearer check, middleware, built-in tools, and the proxy
-// before somebody else's MCP server.
+// mcpdiscord.
+//
+// A request for the MCP endpoint walks one corridor (mcp.go): the origin may
+// ask (origin.go), the bearer token is good (bearer.go), there is room
+// (limit.go), and the token's scopes cover the call (scope.go). Behind it are
+// the built-in tools (tools.go and a file for each), or somebody else's MCP
+// server (proxy.go). Every other route is the authorization server's.
 package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
 	"github.com/mcpdiscord/mcpdiscord/internal/discord"
 )
 
-// Config describes a server. BaseURL and Auth are required; Discord too,
-// unless Proxy is set; ProxyKey with Proxy.
+// Config describes a server. BaseURL and Auth are required, and Discord too
+// unless Proxy is set.
 type Config struct {
 	BaseURL     string // scheme and authority alone; the resource is BaseURL + authserver.ResourcePath
 	Auth        *authserver.Server
 	Discord     *discord.Client
-	AllowOrigin []string // exact origins beside the base URL's
-	Dev         bool     // any loopback origin is allowed
-	Proxy       *url.URL // before this MCP endpoint; nil: the built-in tools
-	ProxyKey    []byte   // binds proxied sessions to their user; at least 32 bytes
-	Version     string   // of this build; "" means "dev"
-	MaxInFlight int      // MCP requests at once; 0 means 1,024
-	Logger      *slog.Logger
+	AllowOrigin []string     // exact web origins that may call the MCP endpoint beside the base URL's
+	Dev         bool         // any loopback origin may call too
+	Proxy       *url.URL     // the MCP endpoint to stand before; nil: the built-in tools
+	ProxyKey    []byte       // binds proxied sessions to their user, at least 32 bytes; nil: a random one, and sessions end with the process
+	Version     string       // of this build; "" means dev
+	MaxInFlight int          // MCP requests at once, and as many long-lived streams; 0 means 1,024
+	Logger      *slog.Logger // nil: nothing is logged
 }
 
 // Server is the HTTP surface. New makes one.
 type Server struct {
-	cfg     Config
-	handler http.Handler
+	cfg       Config
+	log       *slog.Logger
+	loopback  bool                // the base URL is on this machine
+	origins   map[string]struct{} // that may call the MCP endpoint
+	required  []string            // scopes of every access token
+	challenge challenges
+	methods   string         // of the MCP endpoint, for Allow
+	mux       *http.ServeMux // every route
+	mcp       http.Handler   // behind the corridor: the tools or the proxied server
+	sdk       *mcp.Server    // of the tools
+	tools     map[string]tool
+	calls     *room
+	streams   *room
+	others    *room // requests that are not for the MCP endpoint
+	draining  chan struct{}
+	drainOnce sync.Once
 }
 
 // New validates cfg and returns a server.
 func New(cfg Config) (*Server, error) {
-	if cfg.Auth == nil {
-		return nil, errors.New("server: no authorization server")
-	}
-	return &Server{cfg: cfg, handler: http.NotFoundHandler()}, nil
-}
-
-// Handler returns everything that is served.
-func (s *Server) Handler() http.Handler { return s.handler }
-
-// Serve serves on every listener until ctx ends, then drains for up to 10 s.
-func (s *Server) Serve(ctx context.Context, lns []net.Listener) error {
-	<-ctx.Done()
-	return nil
-}
-
-// Listen binds addr.
-func Listen(addr, baseURL string) ([]net.Listener, error) {
-	ln, err := net.Listen("tcp", addr)
+	base, err := parseBaseURL(cfg.BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	return []net.Listener{ln}, nil
+	switch {
+	case cfg.Auth == nil:
+		return nil, errors.New("server: Config.Auth is missing")
+	case cfg.Proxy == nil && cfg.Discord == nil:
+		return nil, errors.New("server: Config.Discord is missing")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MaxInFlight == 0 {
+		cfg.MaxInFlight = defaultInFlight
+	}
+	if cfg.Version == "" {
+		cfg.Version = "dev"
+	}
+	s := &Server{
+		cfg:      cfg,
+		log:      cfg.Logger,
+		loopback: isLoopbackHost(base.Host),
+		required: cfg.Auth.ScopesRequired(),
+		calls:    newRoom(cfg.MaxInFlight),
+		streams:  newRoom(cfg.MaxInFlight),
+		others:   newRoom(cfg.MaxInFlight),
+		draining: make(chan struct{}),
+	}
+	if s.origins, err = allowedOrigins(cfg.BaseURL, cfg.AllowOrigin); err != nil {
+		return nil, err
+	}
+	s.challenge = newChallenges(cfg.BaseURL, s.required)
+	if err := s.chooseMCP(); err != nil {
+		return nil, err
+	}
+	s.mux = s.routes()
+	return s, nil
+}
+
+// chooseMCP puts the proxy or the built-in tools behind the corridor.
+func (s *Server) chooseMCP() error {
+	if s.cfg.Proxy == nil {
+		s.methods = http.MethodPost
+		s.tools = s.builtinTools()
+		s.mcp = s.newMCP()
+		return nil
+	}
+	if s.cfg.ProxyKey == nil {
+		s.cfg.ProxyKey = make([]byte, minProxyKey)
+		_, _ = rand.Read(s.cfg.ProxyKey) // never fails
+	}
+	s.methods = "GET, POST, DELETE"
+	proxy, err := newProxy(s)
+	s.mcp = proxy
+	return err
+}
+
+// Handler returns everything that is served.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
+
+// routes is the table of everything that is served.
+func (s *Server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	preflights := map[string]bool{}
+	for _, route := range s.cfg.Auth.Routes() {
+		h := route.Handler
+		if route.CORS {
+			h = anyOrigin(h)
+			if !preflights[route.Path] {
+				preflights[route.Path] = true
+				mux.HandleFunc("OPTIONS "+route.Path, servePublicPreflight)
+			}
+		}
+		mux.Handle(strings.TrimSpace(route.Method+" "+route.Path), s.bounded(h))
+	}
+	mux.HandleFunc(authserver.ResourcePath, s.serveMCP)
+	mux.HandleFunc("GET /{$}", s.serveRoot)
+	return mux
+}
+
+// serveRoot tells a person who opens the base URL where they are.
+func (s *Server) serveRoot(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = fmt.Fprintf(w, "This is an MCP server that people sign in to with Discord.\nIts MCP URL is %s%s\n", s.cfg.BaseURL, authserver.ResourcePath)
+}
+
+// drain ends the long-lived streams, so that they do not hold up a shutdown.
+func (s *Server) drain() { s.drainOnce.Do(func() { close(s.draining) }) }
+
+// parseBaseURL checks that base is scheme and authority alone.
+func parseBaseURL(base string) (*url.URL, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("server: parsing the base URL: %w", err)
+	}
+	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || base != u.Scheme+"://"+u.Host {
+		return nil, fmt.Errorf("server: the base URL %q is not a scheme and a host alone", base)
+	}
+	return u, nil
+}
+
+// exchangeKey is where a request's context holds its exchange.
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange that ctx belongs to, or nil.
+func exchangeOf(ctx context.Context) *exchange {
+	e, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return e
 }

@@ -1,0 +1,136 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
+)
+
+// exchange is one request and its answer: the ResponseWriter that handlers
+// see, and what the log line and the tools want to know.
+//
+// At the MCP endpoint every refusal has a JSON-RPC body, because clients give a
+// connection up when an error answer is not JSON-RPC. The SDK's own refusals
+// are text: exchange writes them anew.
+type exchange struct {
+	http.ResponseWriter
+
+	identity *authserver.Identity // who calls; nil before the token is checked
+	message  message              // what is called, of the built-in server
+	mcp      bool                 // refusals are JSON-RPC
+	sdk      bool                 // the SDK's refusals are text: write them anew
+	origin   string               // the page that may read the answer; "" for none
+
+	status   int // 0: nothing is written yet
+	bytes    int64
+	rewrite  bool // the next Write is the text of a refusal
+	muted    bool // the answer is complete; what still comes is dropped
+	panicked atomic.Bool
+}
+
+// WriteHeader implements [http.ResponseWriter]. Informational answers are
+// dropped: nobody here has anything to say in one.
+func (e *exchange) WriteHeader(status int) {
+	if status < http.StatusOK || e.status != 0 {
+		return
+	}
+	if e.panicked.Load() {
+		e.writeError(http.StatusInternalServerError, codeInternal, "something went wrong on this server")
+		return
+	}
+	e.status = status
+	if e.sdk && status >= http.StatusBadRequest && strings.HasPrefix(e.Header().Get("Content-Type"), "text/plain") {
+		e.rewrite = true
+		return // with the text
+	}
+	e.sendHeader()
+}
+
+// sendHeader sends the status, and the CORS headers with it: the reverse proxy
+// clears what was set before.
+func (e *exchange) sendHeader() {
+	if e.origin != "" {
+		allowOrigin(e.Header(), e.origin)
+	}
+	e.ResponseWriter.WriteHeader(e.status)
+}
+
+// Write implements [http.ResponseWriter].
+func (e *exchange) Write(p []byte) (int, error) {
+	if e.status == 0 {
+		e.WriteHeader(http.StatusOK)
+	}
+	if e.rewrite {
+		e.rewrite = false
+		status := e.status
+		e.status = 0
+		e.writeError(status, codeInvalidRequest, strings.TrimSpace(string(p)))
+	}
+	if e.muted {
+		return len(p), nil
+	}
+	n, err := e.ResponseWriter.Write(p)
+	e.bytes += int64(n)
+	return n, err
+}
+
+// writeError answers with a JSON-RPC error, once; what still comes is dropped.
+func (e *exchange) writeError(status, code int, text string) {
+	if e.status != 0 {
+		return
+	}
+	body := rpcError(e.message.id, code, text)
+	h := e.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Del("Content-Length")
+	h.Del("Connection")
+	e.status, e.muted = status, true
+	e.sendHeader()
+	n, _ := e.ResponseWriter.Write(body) // a client that is gone is nobody's error
+	e.bytes += int64(n)
+}
+
+// Flush implements [http.Flusher].
+func (e *exchange) Flush() {
+	if e.muted || e.rewrite {
+		return
+	}
+	if e.status == 0 {
+		e.WriteHeader(http.StatusOK)
+	}
+	_ = http.NewResponseController(e.ResponseWriter).Flush()
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (e *exchange) Unwrap() http.ResponseWriter { return e.ResponseWriter }
+
+// Codes of JSON-RPC and MCP. Refusals that neither names have the HTTP status
+// as their code: MCP asks for codes outside of JSON-RPC's range (-32768 to
+// -32000).
+const (
+	codeParse          = -32700
+	codeInvalidRequest = -32600
+	codeMethodNotFound = -32601
+	codeInternal       = -32603
+	codeHeaderMismatch = -32020
+)
+
+// rpcError is a JSON-RPC error answer. Where the request's id is not known the
+// answer has none, as MCP wants it.
+func rpcError(id string, code int, text string) []byte {
+	type rpcErr struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	}
+	body, _ := json.Marshal(struct { // of strings and integers: cannot fail
+		Version string          `json:"jsonrpc"`
+		ID      json.RawMessage `json:"id,omitempty"`
+		Error   rpcErr          `json:"error"`
+	}{"2.0", json.RawMessage(id), rpcErr{code, text}})
+	return append(body, '\n')
+}

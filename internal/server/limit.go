@@ -1,0 +1,75 @@
+package server
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// What one request, one user and everybody may take.
+const (
+	maxBody         = 4 << 20          // of a request for the MCP endpoint, in bytes
+	defaultInFlight = 1024             // about 100 KB each with the SDK
+	userShare       = 4                // one user gets a quarter of the room at most
+	bodyTimeout     = 60 * time.Second // for a whole request body
+	busyRetry       = "1"              // Retry-After of an answer to too many requests, in seconds
+)
+
+// room counts the requests that are in work, together and for each user, so
+// that neither a crowd nor one user can take all memory.
+type room struct {
+	size, share int
+
+	mu     sync.Mutex
+	inside int
+	users  map[string]int
+}
+
+func newRoom(size int) *room {
+	return &room{size: size, share: max(1, size/userShare), users: map[string]int{}}
+}
+
+// enter takes a place for user, if there is one. "" is nobody in particular
+// and has no share of its own.
+func (r *room) enter(user string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.inside >= r.size || user != "" && r.users[user] >= r.share {
+		return false
+	}
+	r.inside++
+	if user != "" {
+		r.users[user]++
+	}
+	return true
+}
+
+// leave gives the place of user back.
+func (r *room) leave(user string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inside--
+	if user == "" {
+		return
+	}
+	if r.users[user]--; r.users[user] == 0 {
+		delete(r.users, user)
+	}
+}
+
+// bounded lets a bounded number of requests through to h and gives the body of
+// each a time. h bounds the body's size itself.
+func (s *Server) bounded(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.others.enter("") {
+			w.Header().Set("Retry-After", busyRetry)
+			http.Error(w, "this server is busy; try again in a second", http.StatusServiceUnavailable)
+			return
+		}
+		defer s.others.leave("")
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
+		h.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Limits of a connection. There is no limit on writing: a tool's answer takes
+// as long as the tool, and a stream lives for hours.
+const (
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 120 * time.Second
+	maxHeaderBytes = 64 << 10
+	drainTimeout   = 10 * time.Second
+)
+
+// Serve serves on every listener until ctx ends. Then it takes no more
+// connections, ends the long-lived streams, lets calls in flight complete for
+// up to 10 s, and returns nil. It also returns when a listener breaks, with the
+// reason. The listeners are closed either way.
+func (s *Server) Serve(ctx context.Context, lns []net.Listener) error {
+	srv := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // strangers' broken requests
+	}
+	broken := make(chan error, len(lns))
+	for _, ln := range lns {
+		go func() { broken <- srv.Serve(ln) }()
+	}
+	var err error
+	waiting := len(lns)
+	select {
+	case <-ctx.Done():
+	case err = <-broken:
+		waiting--
+	}
+	s.shutdown(context.WithoutCancel(ctx), srv)
+	for range waiting {
+		if late := <-broken; !errors.Is(late, http.ErrServerClosed) {
+			err = errors.Join(err, late)
+		}
+	}
+	return err
+}
+
+// shutdown drains srv, and closes what is still open after drainTimeout.
+func (s *Server) shutdown(ctx context.Context, srv *http.Server) {
+	s.drain()
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "requests were still running at the end", slog.String("error", err.Error()))
+		_ = srv.Close()
+	}
+}
