@@ -3,6 +3,8 @@ package tokencache
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"strconv"
 )
 
 // What errors of this package are, for [errors.Is].
@@ -17,7 +19,8 @@ var (
 
 	// ErrCorrupt: what is stored is torn, foreign, or does not open. A session
 	// in that state is also ErrNotFound, because signing in again is the way
-	// out: Save then keeps the odd file aside, ending in .broken.
+	// out: Save then keeps the odd file of the stores file and plain aside,
+	// under its name with .broken appended.
 	ErrCorrupt = errors.New("stored data is damaged")
 
 	// ErrTooBig is what a [Keyring] returns for a value that it cannot hold.
@@ -70,4 +73,33 @@ func newer(where string) *Error {
 		Message: where + " was written by a newer version of this program",
 		Hint:    "use that version",
 	}
+}
+
+func unreadable(what, path string, cause error) *Error {
+	return &Error{Message: fmt.Sprintf("%s, %s, cannot be read: %v", what, path, reason(cause)), Err: cause}
+}
+
+func unwritable(what string, cause error) *Error {
+	return &Error{
+		Message: fmt.Sprintf("%s cannot be saved: %v", what, cause),
+		Hint:    "what was saved before is still there; make room or allow writing, then try again",
+		Err:     cause,
+	}
+}
+
+// reason is what is left of a file error without the path.
+func reason(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+// quote shows a foreign text on one line, without control characters, cut.
+func quote(s string) string {
+	if len(s) > 200 {
+		s = s[:200] + "…"
+	}
+	return strconv.QuoteToGraphic(s)
 }

@@ -32,8 +32,8 @@ type User struct {
 }
 
 // Session is what a sign-in leaves for the next run: the client registration,
-// the endpoints that go with it, and the tokens. Its JSON holds the secrets;
-// whatever prints or logs it does not.
+// the endpoints that go with it, and the tokens. Whatever prints, logs or
+// encodes it leaves the secrets out; only this package stores them.
 type Session struct {
 	Resource string `json:"resource"`
 	Issuer   string `json:"issuer"`
@@ -83,6 +83,21 @@ func (s Session) LogValue() slog.Value {
 	)
 }
 
+// MarshalJSON keeps the secrets out of JSON, and so out of logs that hold the
+// session in something else.
+func (s Session) MarshalJSON() ([]byte, error) {
+	shown := stored(s)
+	for _, secret := range []*string{&shown.AccessToken, &shown.RefreshToken, &shown.ClientSecret} {
+		if *secret != "" {
+			*secret = redacted(*secret)
+		}
+	}
+	return json.Marshal(shown)
+}
+
+// stored is a session whose JSON holds everything.
+type stored Session
+
 func redacted(secret string) string {
 	if secret == "" {
 		return "none"
@@ -96,12 +111,12 @@ const version = 1
 
 // document is a session as it is stored.
 type document struct {
-	Version int      `json:"v"`
-	Session *Session `json:"session"`
+	Version int     `json:"v"`
+	Session *stored `json:"session"`
 }
 
 func encode(s *Session) ([]byte, error) {
-	data, err := json.Marshal(document{Version: version, Session: s})
+	data, err := json.Marshal(document{Version: version, Session: (*stored)(s)})
 	if err != nil {
 		return nil, fmt.Errorf("encoding session: %w", err)
 	}
@@ -120,8 +135,10 @@ func decode(data []byte, key Key, where string) (*Session, error) {
 		return nil, newer(where)
 	case doc.Version < 1 || doc.Session == nil:
 		return nil, corrupt(where, errNotOurs)
-	case doc.Session.Key() != key:
+	}
+	s := (*Session)(doc.Session)
+	if s.Key() != key {
 		return nil, corrupt(where, errOtherSession)
 	}
-	return doc.Session, nil
+	return s, nil
 }
