@@ -1,0 +1,113 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pkg/browser"
+)
+
+// ErrNoBrowser says that this machine has no browser to open, or none that its
+// user would see.
+var ErrNoBrowser = errors.New("no browser to open")
+
+// browserPatience bounds the wait for a browser to say that it cannot start.
+// One that is still running then is taken to be open.
+const browserPatience = 3 * time.Second
+
+// Browser opens URLs for the user. Getenv is the environment it looks at, one
+// variable at a time: BROWSER, DISPLAY, WAYLAND_DISPLAY, SSH_CONNECTION,
+// SSH_TTY; it is required.
+type Browser struct {
+	Getenv func(name string) string
+	// GOOS is the operating system; "": this one.
+	GOOS string
+	// Desktop opens a URL the way the desktop does; nil: pkg/browser.
+	Desktop func(url string) error
+}
+
+// Open opens the URL: with the command in BROWSER where that is set, else with
+// the desktop's browser, but not over SSH and not without a display, where
+// nobody would see it: that is ErrNoBrowser. Only https is opened, and http on
+// loopback; what the browser prints is discarded.
+func (b Browser) Open(ctx context.Context, address string) error {
+	u, err := strictURL(address)
+	if err != nil {
+		return fmt.Errorf("refusing to open an address: %w", err)
+	}
+	if u.Scheme != "https" && !isLoopback(u.Hostname()) {
+		return errors.New("refusing to open an address: it is not https")
+	}
+	if words := strings.Fields(b.Getenv("BROWSER")); len(words) > 0 {
+		return runBrowser(ctx, words, address)
+	}
+	if b.Getenv("SSH_CONNECTION") != "" || b.Getenv("SSH_TTY") != "" {
+		return ErrNoBrowser
+	}
+	switch first(b.GOOS, runtime.GOOS) {
+	case "windows", "darwin":
+	default:
+		if b.Getenv("DISPLAY") == "" && b.Getenv("WAYLAND_DISPLAY") == "" {
+			return ErrNoBrowser
+		}
+	}
+	desktop := b.Desktop
+	if desktop == nil {
+		desktop = openDesktop
+	}
+	return bounded(ctx, func() error { return desktop(address) })
+}
+
+// runBrowser runs a command without a shell. %s in it stands for the URL, which
+// is otherwise appended; either way it is one argument.
+func runBrowser(ctx context.Context, words []string, address string) error {
+	args, placed := make([]string, 0, len(words)), false
+	for _, word := range words[1:] {
+		if strings.Contains(word, "%s") {
+			word, placed = strings.ReplaceAll(word, "%s", address), true
+		}
+		args = append(args, word)
+	}
+	if !placed {
+		args = append(args, address)
+	}
+	// Not CommandContext: a browser that runs in the foreground is the user's
+	// and outlives us.
+	cmd := exec.Command(words[0], args...)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting BROWSER: %w", err)
+	}
+	return bounded(ctx, cmd.Wait)
+}
+
+// bounded waits for run, but not for longer than a browser needs to fail.
+func bounded(ctx context.Context, run func() error) error {
+	done := make(chan error, 1)
+	// The one goroutine that nobody waits for: it ends with the user's browser.
+	go func() { done <- run() }()
+	patience := time.NewTimer(browserPatience)
+	defer patience.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-patience.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// quiet makes pkg/browser, which prints to our stdout by default, be quiet.
+var quiet sync.Once
+
+func openDesktop(address string) error {
+	quiet.Do(func() { browser.Stdout, browser.Stderr = io.Discard, io.Discard })
+	return browser.OpenURL(address)
+}

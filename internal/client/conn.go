@@ -1,0 +1,302 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/oauth2"
+)
+
+// maxTools bounds the list of tools that is kept.
+const maxTools = 10_000
+
+// Conn is a connection to an MCP server, signed in where the server wants it.
+// It is safe for concurrent use. A lost session is rebuilt by the next call.
+type Conn struct {
+	signer *signer
+	client *mcp.Client
+	http   *http.Client
+
+	// connecting is held by the one goroutine that makes a session.
+	connecting chan struct{}
+	// closers are the sessions that are being closed.
+	closers sync.WaitGroup
+
+	mu      sync.Mutex
+	session *mcp.ClientSession // nil: to be made
+	version string             // the protocol's
+	schemas map[string]schemas // by tool, as last seen on the wire
+}
+
+// Connect connects to cfg.Server, and signs in when the server wants it and
+// cfg.SignIn allows it, or when cfg.Scopes holds what was not granted yet. The
+// context bounds the whole, the user's time in the browser included.
+func Connect(ctx context.Context, cfg Config) (*Conn, error) {
+	s, err := newSigner(cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{
+		signer: s,
+		client: mcp.NewClient(&mcp.Implementation{Name: "mcpdiscord", Version: s.cfg.Version},
+			&mcp.ClientOptions{Capabilities: &mcp.ClientCapabilities{}}),
+		connecting: make(chan struct{}, 1),
+		schemas:    map[string]schemas{},
+	}
+	tapping := *s.mcp
+	tapping.Transport = &tap{base: s.mcp.Transport, userAgent: userAgent(s.cfg.Version)}
+	c.http = &tapping
+	if err := c.start(ctx); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// start makes the first session.
+func (c *Conn) start(ctx context.Context) error {
+	s := c.signer
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	if err := c.run(ctx, nil); err != nil {
+		return err
+	}
+	session := s.current()
+	if !s.cfg.SignIn || session == nil || covers(session.Scopes, s.cfg.Scopes) {
+		return nil
+	}
+	more := &challenge{status: http.StatusForbidden, code: "insufficient_scope", scopes: union(s.cfg.Scopes), bearer: s.bearer()}
+	return s.answer(ctx, s.begin(), more)
+}
+
+// Close ends the session. The sign-in is kept.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	session := c.session
+	c.session = nil
+	c.mu.Unlock()
+	if session != nil {
+		_ = session.Close()
+	}
+	c.closers.Wait()
+	c.signer.done()
+	return nil
+}
+
+// Identity says who is signed in.
+func (c *Conn) Identity() Identity {
+	identity := c.signer.identity()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	identity.ProtocolVersion = c.version
+	return identity
+}
+
+// Tools lists the server's tools, all pages of them.
+func (c *Conn) Tools(ctx context.Context) ([]Tool, error) {
+	var tools []Tool
+	err := c.run(ctx, func(ctx context.Context, session *mcp.ClientSession, watch *trace) error {
+		tools = nil
+		var found []*mcp.Tool
+		for tool, err := range session.Tools(ctx, nil) {
+			if err != nil {
+				return err
+			}
+			if found = append(found, tool); len(found) > maxTools {
+				return errTooManyRequests
+			}
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		wireSchemas(watch.results(), c.schemas)
+		for _, tool := range found {
+			tools = append(tools, newTool(tool, c.schemas[tool.Name]))
+		}
+		return nil
+	})
+	return tools, err
+}
+
+// Call calls a tool. arguments is a JSON object; nil is an empty one. A tool
+// that says that it failed is a Result with IsError, not an error.
+func (c *Conn) Call(ctx context.Context, name string, arguments json.RawMessage) (*Result, error) {
+	arguments = bytes.TrimSpace(arguments)
+	if len(arguments) == 0 {
+		arguments = json.RawMessage("{}")
+	}
+	if arguments[0] != '{' || !json.Valid(arguments) {
+		return nil, &Error{Kind: KindUsage, Message: "the arguments of a tool are a JSON object"}
+	}
+	var result *Result
+	listed := false
+	err := c.run(ctx, func(ctx context.Context, session *mcp.ClientSession, watch *trace) error {
+		// New parameters per call: the SDK writes into them.
+		_, err := session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: arguments})
+		var refused *jsonrpc.Error
+		if errors.As(err, &refused) && refused.Code == mcp.CodeHeaderMismatch && !listed {
+			// The tool wants arguments mirrored in headers, which the SDK does
+			// once it has seen the tool's schema.
+			listed = true
+			if _, err := session.ListTools(ctx, nil); err != nil {
+				return err
+			}
+			_, err = session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: arguments})
+		}
+		if err != nil {
+			return err
+		}
+		results := watch.results()
+		if len(results) == 0 {
+			return io.ErrUnexpectedEOF
+		}
+		result, err = newResult(results[len(results)-1])
+		return err
+	})
+	return result, err
+}
+
+// send is one operation on a session. The trace watches it.
+type send func(ctx context.Context, session *mcp.ClientSession, watch *trace) error
+
+// run gets an operation through: it renews tokens in time, answers challenges,
+// and rebuilds a session that died before the operation reached the server.
+// send may run several times, but never again after the server may have
+// executed it.
+func (c *Conn) run(ctx context.Context, send send) error {
+	op := c.signer.begin()
+	rebuilt := false
+	for {
+		if err := c.signer.ensure(ctx); err != nil {
+			return err
+		}
+		watch, err := c.once(ctx, send)
+		if err == nil {
+			return nil
+		}
+		var ch *challenge
+		switch {
+		case errors.As(err, &ch):
+			if err := c.signer.answer(ctx, op, ch); err != nil {
+				return err
+			}
+		case !rebuilt && ctx.Err() == nil && neverSent(err, watch):
+			rebuilt = true
+		default:
+			return c.explain(ctx, err, watch)
+		}
+	}
+}
+
+// neverSent reports whether the session was dead before the operation: then it
+// can be repeated.
+func neverSent(err error, watch *trace) bool {
+	watch.mu.Lock()
+	requests := watch.requests
+	watch.mu.Unlock()
+	return errors.Is(err, mcp.ErrSessionMissing) || errors.Is(err, mcp.ErrConnectionClosed) && requests == 0
+}
+
+// once sends one operation within its timeout.
+func (c *Conn) once(ctx context.Context, send send) (*trace, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.signer.cfg.Timeout, errCallTimeout)
+	defer cancel()
+	watch := &trace{}
+	session, err := c.connected(withTrace(ctx, watch))
+	if err != nil || send == nil {
+		return watch, timely(ctx, err)
+	}
+	watch = &trace{}
+	err = send(withTrace(ctx, watch), session, watch)
+	if errors.Is(err, mcp.ErrConnectionClosed) || errors.Is(err, mcp.ErrSessionMissing) {
+		c.lose(session)
+	}
+	return watch, timely(ctx, err)
+}
+
+var errCallTimeout = errors.New("call timeout")
+
+// timely tells our own timeout from the caller's.
+func timely(ctx context.Context, err error) error {
+	if err != nil && context.Cause(ctx) == errCallTimeout {
+		return errCallTimeout
+	}
+	return err
+}
+
+// connected gives the session, and makes one where there is none.
+func (c *Conn) connected(ctx context.Context) (*mcp.ClientSession, error) {
+	select {
+	case c.connecting <- struct{}{}:
+		defer func() { <-c.connecting }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	c.mu.Lock()
+	session := c.session
+	c.mu.Unlock()
+	if session != nil {
+		return session, nil
+	}
+	session, err := c.client.Connect(ctx, &mcp.StreamableClientTransport{
+		Endpoint:             c.signer.server,
+		HTTPClient:           c.http,
+		MaxRetries:           -1,
+		DisableStandaloneSSE: true,
+		OAuthHandler:         &handler{signer: c.signer},
+		MaxEventSize:         maxResult,
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.session = session
+	if result := session.InitializeResult(); result != nil {
+		c.version = result.ProtocolVersion
+	}
+	return session, nil
+}
+
+// lose forgets a dead session.
+func (c *Conn) lose(dead *mcp.ClientSession) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session == dead {
+		c.session = nil
+		c.closers.Go(func() { _ = dead.Close() })
+	}
+}
+
+// handler is the SDK's seam for sign-ins (auth.OAuthHandler). It only carries:
+// the token out, the challenge in. What a challenge asks for is done by
+// Conn.run, where the caller's context is and no lock of the SDK is held.
+type handler struct{ signer *signer }
+
+// TokenSource implements auth.OAuthHandler; nil sends no token.
+func (h *handler) TokenSource(context.Context) (oauth2.TokenSource, error) {
+	bearer := h.signer.bearer()
+	if bearer == "" {
+		return nil, nil
+	}
+	return oauth2.StaticTokenSource(&oauth2.Token{AccessToken: bearer}), nil
+}
+
+// Authorize implements auth.OAuthHandler: the challenge becomes the error of
+// the request.
+func (h *handler) Authorize(_ context.Context, req *http.Request, resp *http.Response) error {
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection is reused
+	ch := newChallenge(req, resp)
+	if watch, _ := req.Context().Value(traceKey{}).(*trace); watch != nil {
+		watch.stop(ch)
+	}
+	return ch
+}

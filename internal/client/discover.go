@@ -1,0 +1,333 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+)
+
+const (
+	// maxDocument bounds every OAuth answer that is read, in bytes.
+	maxDocument = 1 << 20
+	// oauthTimeout bounds one OAuth request.
+	oauthTimeout = 15 * time.Second
+)
+
+// challenge is a 401 or 403 of the MCP server. It travels as an error from the
+// SDK's transport to whoever can answer it.
+type challenge struct {
+	status   int
+	metadata string   // where the protected resource metadata is, or ""
+	scopes   []string // that the request needs
+	code     string   // RFC 6750's error
+	bearer   string   // the access token that was refused, or ""
+}
+
+func (c *challenge) Error() string { return fmt.Sprintf("the server answered %d", c.status) }
+
+// newChallenge reads the answer's WWW-Authenticate (RFC 6750, RFC 9728).
+func newChallenge(req *http.Request, resp *http.Response) *challenge {
+	c := &challenge{status: resp.StatusCode}
+	c.bearer, _ = strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
+	headers := resp.Header.Values("WWW-Authenticate")
+	for _, header := range headers[:min(len(headers), 8)] {
+		parsed, err := oauthex.ParseWWWAuthenticate([]string{header})
+		if err != nil {
+			continue // a broken header says nothing; the well-known places remain
+		}
+		for _, each := range parsed {
+			if each.Scheme != "bearer" {
+				continue
+			}
+			c.metadata = first(c.metadata, each.Params["resource_metadata"])
+			c.code = first(c.code, each.Params["error"])
+			if len(c.scopes) == 0 {
+				c.scopes = validScopes(strings.Fields(each.Params["scope"]))
+			}
+		}
+	}
+	return c
+}
+
+func first(values ...string) string {
+	for _, value := range values {
+		if value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// validScopes keeps what RFC 6749, section 3.3 allows, once each, and at most
+// 100 of them.
+func validScopes(scopes []string) []string {
+	var valid []string
+	for _, scope := range scopes {
+		odd := strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' || r > '~' })
+		if scope != "" && len(scope) <= 256 && !odd && !slices.Contains(valid, scope) && len(valid) < 100 {
+			valid = append(valid, scope)
+		}
+	}
+	return valid
+}
+
+// union is every scope of the lists once, in order.
+func union(lists ...[]string) []string { return validScopes(slices.Concat(lists...)) }
+
+// covers reports whether every wanted scope is there.
+func covers(have, want []string) bool {
+	return !slices.ContainsFunc(want, func(scope string) bool { return !slices.Contains(have, scope) })
+}
+
+// authority is what a sign-in needs to know: whose tokens for which resource,
+// and where to get them.
+type authority struct {
+	resource string
+	scopes   []string // the resource metadata's scopes_supported
+	issuer   string
+
+	authorizationEndpoint, tokenEndpoint     string
+	registrationEndpoint, revocationEndpoint string
+
+	offlineAccess bool // the scope offline_access exists
+	issRequired   bool // RFC 9207
+}
+
+type resourceMetadata struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers"`
+	ScopesSupported      []string `json:"scopes_supported"`
+}
+
+type serverMetadata struct {
+	Issuer                string   `json:"issuer"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	ScopesSupported       []string `json:"scopes_supported"`
+	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
+}
+
+// discover finds the authorization server of the MCP server. Nothing is
+// guessed: what the documents do not say, or say of somebody else, ends it.
+// Among several authorization servers the known one is preferred.
+func (s *signer) discover(ctx context.Context, ch *challenge, known string) (*authority, error) {
+	resource, err := s.resourceMetadata(ctx, ch)
+	if err != nil {
+		return nil, err
+	}
+	if len(resource.AuthorizationServers) == 0 {
+		return nil, s.misfit("names no authorization server")
+	}
+	issuer := resource.AuthorizationServers[0]
+	if slices.Contains(resource.AuthorizationServers, known) {
+		issuer = known
+	}
+	meta, err := s.serverMetadata(ctx, issuer)
+	if err != nil {
+		return nil, err
+	}
+	a := &authority{
+		resource:      resource.Resource,
+		scopes:        validScopes(resource.ScopesSupported),
+		issuer:        issuer,
+		offlineAccess: slices.Contains(meta.ScopesSupported, "offline_access"),
+		issRequired:   meta.IssParameter,
+	}
+	for _, endpoint := range []struct {
+		name, raw string
+		required  bool
+		to        *string
+	}{
+		{"authorization_endpoint", meta.AuthorizationEndpoint, true, &a.authorizationEndpoint},
+		{"token_endpoint", meta.TokenEndpoint, true, &a.tokenEndpoint},
+		{"registration_endpoint", meta.RegistrationEndpoint, false, &a.registrationEndpoint},
+		{"revocation_endpoint", meta.RevocationEndpoint, false, &a.revocationEndpoint},
+	} {
+		if endpoint.raw == "" && !endpoint.required {
+			continue
+		}
+		if _, err := s.reach.check(endpoint.raw); err != nil {
+			return nil, s.misfit("has an %s that cannot be used: %v", endpoint.name, err)
+		}
+		*endpoint.to = endpoint.raw
+	}
+	if !slices.Contains(meta.ChallengeMethods, "S256") {
+		return nil, s.misfit("does not support PKCE with S256") // RFC 7636; the MCP specification says refuse
+	}
+	s.log.Debug("found the authorization server", "issuer", a.issuer)
+	return a, nil
+}
+
+// misfit is the error for metadata that cannot be used.
+func (s *signer) misfit(format string, args ...any) *Error {
+	return &Error{Kind: KindFailure, Message: fmt.Sprintf("the sign-in of %s %s", s.server, fmt.Sprintf(format, args...))}
+}
+
+// resourceMetadata fetches RFC 9728's document from where the challenge says,
+// else from the two well-known places.
+func (s *signer) resourceMetadata(ctx context.Context, ch *challenge) (*resourceMetadata, error) {
+	root := s.url.Scheme + "://" + s.url.Host
+	wellKnown := root + "/.well-known/oauth-protected-resource"
+	places := []string{ch.metadata}
+	if ch.metadata == "" {
+		places = []string{wellKnown}
+		if path := strings.TrimPrefix(s.url.EscapedPath(), "/"); path != "" {
+			places = []string{wellKnown + "/" + path, wellKnown}
+		}
+	}
+	for _, place := range places {
+		var doc resourceMetadata
+		found, err := s.fetch(ctx, place, &doc)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			continue
+		}
+		allowed := s.resources()
+		if place != wellKnown {
+			allowed = allowed[:2]
+		}
+		if !slices.Contains(allowed, doc.Resource) {
+			return nil, s.misfit("is for another address, %q", brief(doc.Resource))
+		}
+		return &doc, nil
+	}
+	return nil, s.misfit("is described nowhere: the server asks for it but publishes no resource metadata (RFC 9728)")
+}
+
+// resources are the names that the server may have as a resource: its address
+// with and without a trailing slash, and its origin.
+func (s *signer) resources() []string {
+	other := s.server + "/"
+	if trimmed, ok := strings.CutSuffix(s.server, "/"); ok {
+		other = trimmed
+	}
+	root := s.url.Scheme + "://" + s.url.Host
+	return []string{s.server, other, root, root + "/"}
+}
+
+// serverMetadata fetches RFC 8414's document, or OpenID Connect Discovery's,
+// in the order of the MCP specification. The issuer in it must be the one it
+// was looked for under, byte for byte.
+func (s *signer) serverMetadata(ctx context.Context, issuer string) (*serverMetadata, error) {
+	u, err := s.reach.check(issuer)
+	if err != nil || u.RawQuery != "" {
+		if err == nil {
+			err = errors.New("it contains a query")
+		}
+		return nil, s.misfit("names an authorization server that cannot be used: %v", err)
+	}
+	root, path := u.Scheme+"://"+u.Host, strings.Trim(u.EscapedPath(), "/")
+	places := []string{root + "/.well-known/oauth-authorization-server", root + "/.well-known/openid-configuration"}
+	if path != "" {
+		places = []string{places[0] + "/" + path, places[1] + "/" + path, root + "/" + path + "/.well-known/openid-configuration"}
+	}
+	for _, place := range places {
+		var doc serverMetadata
+		found, err := s.fetch(ctx, place, &doc)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			continue
+		}
+		if doc.Issuer != issuer {
+			return nil, s.misfit("calls itself %q instead of %q", brief(doc.Issuer), brief(issuer))
+		}
+		return &doc, nil
+	}
+	return nil, s.misfit("leads to %q, which publishes no metadata (RFC 8414)", brief(issuer))
+}
+
+// fetch reads a bounded JSON document. A 4xx means that there is none.
+func (s *signer) fetch(ctx context.Context, place string, doc any) (found bool, err error) {
+	u, err := s.reach.check(place)
+	if err != nil {
+		return false, s.misfit("is described at an address that cannot be used: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, oauthTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return false, s.misfit("is described at an address that cannot be used")
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.send(req)
+	if err != nil {
+		return false, err
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
+		return false, s.unavailable(fmt.Sprintf("%s answered %d", u.Host, resp.StatusCode), nil)
+	case resp.StatusCode >= 400:
+		return false, nil
+	case resp.StatusCode != http.StatusOK:
+		return false, s.misfit("is described at %s, which answered %d", u.Host, resp.StatusCode)
+	}
+	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && strings.HasPrefix(kind, "text/html") {
+		return false, nil // a site that answers every path with a page
+	}
+	body, err := readBounded(resp.Body)
+	if err != nil {
+		return false, s.unreadable(u, err)
+	}
+	if err := json.Unmarshal(body, doc); err != nil {
+		return false, s.misfit("is described at %s by something that is not JSON", u.Host)
+	}
+	return true, nil
+}
+
+var errTooLarge = errors.New("the answer is too large")
+
+// readBounded reads an OAuth answer whole.
+func readBounded(body io.Reader) ([]byte, error) {
+	read, err := io.ReadAll(io.LimitReader(body, maxDocument+1))
+	if err == nil && len(read) > maxDocument {
+		err = errTooLarge
+	}
+	return read, err
+}
+
+// unreadable is the error for an answer that broke off or does not end.
+func (s *signer) unreadable(from *url.URL, err error) error {
+	if errors.Is(err, errTooLarge) {
+		return s.misfit("leads to %s, whose answer does not end", from.Host)
+	}
+	return s.unavailable(from.Host+" broke off", err)
+}
+
+// send does one OAuth request and puts its failure into words. The words hold
+// the host alone: paths and queries may be secrets.
+func (s *signer) send(req *http.Request) (*http.Response, error) {
+	req.Header.Set("User-Agent", userAgent(s.cfg.Version))
+	resp, err := s.oauth.Do(req)
+	if err == nil {
+		s.log.Debug("oauth request", "method", req.Method, "host", req.URL.Host, "path", req.URL.Path, "status", resp.StatusCode)
+		return resp, nil
+	}
+	var refused *refusedURL
+	switch {
+	case errors.As(err, &refused):
+		return nil, s.misfit("leads to an address that cannot be used: %v", refused.why)
+	case errors.Is(err, errRedirect):
+		return nil, s.misfit("leads from %s to somewhere else, too often or with what is meant for it alone", req.URL.Host)
+	}
+	return nil, s.unavailable("cannot reach "+req.URL.Host, err)
+}
+
+func userAgent(version string) string { return "mcpdiscord/" + version }

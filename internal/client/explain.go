@@ -1,0 +1,109 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+)
+
+// explain puts what went wrong with the MCP server into an Error.
+func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
+	s := c.signer
+	watch.mu.Lock()
+	status, html, retry, stopped := watch.status, watch.html, watch.retry, watch.stopped
+	watch.mu.Unlock()
+	var own *Error
+	var protocol *jsonrpc.Error
+	var answered *statusError
+	switch {
+	case errors.As(err, &own):
+		return own
+	case ctx.Err() != nil:
+		return s.ended(ctx.Err())
+	case errors.Is(err, errCallTimeout):
+		return &Error{Kind: KindUnavailable, Message: fmt.Sprintf("%s did not answer within %s", s.server, s.cfg.Timeout), Hint: "try again, or allow more with --timeout", Err: err}
+	case errors.Is(err, errTooManyRequests), errors.Is(stopped, errResultTooLarge):
+		why := errTooManyRequests
+		if errors.Is(stopped, errResultTooLarge) {
+			why = errResultTooLarge
+		}
+		return &Error{Kind: KindFailure, Message: s.server + ": " + why.Error(), Err: why}
+	case errors.Is(err, errNeedsInput):
+		return &Error{Kind: KindFailure, Message: "the tool asks for more input, which this program cannot give", Err: err}
+	case errors.Is(err, errRedirect):
+		return &Error{Kind: KindFailure, Message: s.server + " redirects to another place", Hint: "use the address that it moved to", Err: err}
+	case errors.As(err, &answered), unavailableStatus(status):
+		return s.busy(status, retry.String(), retry > 0, err)
+	case errors.As(err, &protocol):
+		return &Error{Kind: KindFailure, Message: fmt.Sprintf("%s answered: %s", s.server, brief(protocol.Message)), Err: err}
+	case stopped != nil && status == 0:
+		return explainNetwork("cannot reach "+s.url.Host, stopped)
+	case status >= 500:
+		return &Error{Kind: KindFailure, Message: fmt.Sprintf("%s failed (HTTP status %d)", s.server, status), Err: err}
+	case html, status >= 400:
+		return notMCP(s.server, err)
+	case errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "terminated without response"):
+		return &Error{Kind: KindUnavailable, Message: s.server + " broke off before it answered", Err: err}
+	case status == 0:
+		return explainNetwork("cannot reach "+s.url.Host, err)
+	}
+	return notMCP(s.server, err)
+}
+
+func notMCP(server string, err error) error {
+	return &Error{Kind: KindFailure, Message: server + " does not answer as an MCP server", Hint: "check the address; it often ends in /mcp", Err: err}
+}
+
+// busy is the error for a server that says: later.
+func (s *signer) busy(status int, after string, known bool, err error) error {
+	hint := "try again later"
+	if known {
+		hint = "try again in " + after
+	}
+	what := "is not available"
+	if status == http.StatusTooManyRequests {
+		what = "limits how often it is asked"
+	}
+	return &Error{Kind: KindUnavailable, Message: fmt.Sprintf("%s %s (HTTP status %d)", s.server, what, status), Hint: hint, Err: err}
+}
+
+func unavailableStatus(status int) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// explainNetwork puts a failed connection into words. The cause's own text may
+// hold a URL with secrets, so none of it is used.
+func explainNetwork(what string, err error) error {
+	e := &Error{Kind: KindUnavailable, Message: what, Hint: "check that it is running and that the network works", Err: err}
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	switch {
+	case err == nil:
+		e.Hint = "try again later"
+	case errors.As(err, &certificate):
+		e.Kind, e.Message, e.Hint = KindFailure, what+": its certificate is not trusted", "check the address"
+	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		e.Kind, e.Message, e.Hint = KindFailure, what+": it does not speak https", "check the address"
+	case errors.As(err, &dns):
+		e.Message = what + ": no such host"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Message = what + ": connection refused"
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		e.Message = what + ": it did not answer in time"
+	}
+	return e
+}

@@ -1,0 +1,103 @@
+package client
+
+import (
+	"context"
+	"errors"
+)
+
+// identity is the sign-in in use, without secrets.
+func (s *signer) identity() Identity {
+	identity := Identity{Server: s.server}
+	if session := s.current(); session != nil {
+		identity.Issuer, identity.ClientID = session.Issuer, session.ClientID
+		identity.UserID, identity.Username, identity.GlobalName = session.User.ID, session.User.Username, session.User.GlobalName
+		identity.Scopes = append([]string(nil), session.Scopes...)
+		identity.Expiry = session.Expiry
+	}
+	return identity
+}
+
+// Status says who is signed in to cfg.Server, from the cache, and renews an
+// access token that has ended. It opens no session and never signs in: no
+// sign-in, or one that has ended, is an error of KindAuth.
+func Status(ctx context.Context, cfg Config) (*Identity, error) {
+	s, err := newSigner(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer s.done()
+	if err := s.load(ctx); err != nil {
+		return nil, err
+	}
+	session := s.current()
+	if s.cfg.AccessToken == "" && (session == nil || session.AccessToken == "" && session.RefreshToken == "") {
+		return nil, s.signedOut(session)
+	}
+	if err := s.ensure(ctx); err != nil {
+		return nil, err
+	}
+	if s.bearer() == "" {
+		return nil, s.signedOut(session)
+	}
+	identity := s.identity()
+	return &identity, nil
+}
+
+// Logout ends the sign-in to cfg.Server: it is revoked at the server (RFC
+// 7009), and then everything that is kept of it is deleted, the registration
+// and the server's entry included. When the server cannot be told, everything
+// is deleted all the same and the error says so. No sign-in is no error.
+func Logout(ctx context.Context, cfg Config) error {
+	s, err := newSigner(cfg)
+	if err != nil {
+		return err
+	}
+	defer s.done()
+	session, err := s.saved(ctx)
+	if err != nil {
+		return err
+	}
+	if session == nil {
+		return s.forget(s.server)
+	}
+	waiting, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	unlock, err := s.cfg.Cache.Lock(waiting, session.Key())
+	if err != nil {
+		return s.cacheError(err)
+	}
+	defer unlock()
+	// A refresh may have finished while we waited: revoke what is there now.
+	if now, err := s.read(ctx, session.Key()); err == nil && now != nil {
+		session = now
+	}
+	told := s.revoke(ctx, session)
+	// Deleting must not fail because the server took all the time there was.
+	ctx = context.WithoutCancel(ctx)
+	if err := s.cfg.Cache.Delete(ctx, session.Key()); err != nil {
+		return s.cacheError(err)
+	}
+	if err := s.forget(s.server, session.Resource); err != nil {
+		return err
+	}
+	if told == nil {
+		s.log.Info("signed out", "server", s.server)
+		return nil
+	}
+	kind := KindUnavailable
+	var own *Error
+	if !errors.As(told, &own) {
+		kind = KindFailure // it was told, and refused
+	}
+	return &Error{Kind: kind, Message: "signed out here, but " + s.url.Host + " could not be told: " + brief(told.Error()),
+		Hint: "the sign-in ends there by itself; nothing of it is left on this computer", Err: told}
+}
+
+func (s *signer) forget(urls ...string) error {
+	for _, url := range urls {
+		if err := s.cfg.Cache.Forget(url); err != nil {
+			return s.cacheError(err)
+		}
+	}
+	return nil
+}

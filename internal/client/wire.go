@@ -1,0 +1,199 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	// maxResult bounds what one operation reads from the MCP server, in bytes.
+	maxResult = 64 << 20
+	// maxRequests bounds how many requests one operation sends: pages of a
+	// list, mostly.
+	maxRequests = 256
+)
+
+var (
+	errResultTooLarge  = fmt.Errorf("the answer is larger than %d MiB", maxResult>>20)
+	errTooManyRequests = errors.New("the list does not end")
+)
+
+// trace watches one operation on the wire: the SDK gives numbers as float64,
+// schemas in another order, and HTTP statuses as words.
+type trace struct {
+	mu       sync.Mutex
+	requests int
+	bytes    int
+	bodies   []*tapped
+	status   int           // of the last answer
+	html     bool          // the last answer was a page
+	retry    time.Duration // its Retry-After
+	stopped  error         // why no more requests may be sent
+}
+
+type traceKey struct{}
+
+func withTrace(ctx context.Context, t *trace) context.Context {
+	return context.WithValue(ctx, traceKey{}, t)
+}
+
+// tap is the transport of the MCP session. It belongs to whoever put a trace
+// into the request's context.
+type tap struct {
+	base      http.RoundTripper
+	userAgent string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context()) // RoundTrippers do not touch what they are given
+	req.Header.Set("User-Agent", t.userAgent)
+	watch, _ := req.Context().Value(traceKey{}).(*trace)
+	if watch == nil {
+		return t.base.RoundTrip(req)
+	}
+	if err := watch.admit(); err != nil {
+		return nil, err
+	}
+	resp, err := t.base.RoundTrip(req)
+	if err != nil {
+		watch.stop(err)
+		return nil, err
+	}
+	resp.Body = watch.saw(resp)
+	return resp, nil
+}
+
+// admit counts a request. Once an operation is known to be lost, the SDK's
+// fallback to the older handshake must not try again.
+func (t *trace) admit() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped != nil {
+		return t.stopped
+	}
+	if t.requests++; t.requests > maxRequests {
+		return errTooManyRequests
+	}
+	return nil
+}
+
+func (t *trace) stop(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped == nil {
+		t.stopped = err
+	}
+}
+
+// saw notes an answer and wraps its body.
+func (t *trace) saw(resp *http.Response) io.ReadCloser {
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.status = resp.StatusCode
+	t.html = kind == "text/html"
+	t.retry = 0
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		t.retry = time.Duration(min(seconds, 24*3600)) * time.Second
+	}
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		if t.stopped == nil {
+			t.stopped = &statusError{resp.StatusCode}
+		}
+	}
+	body := &tapped{trace: t, body: resp.Body, stream: kind == "text/event-stream"}
+	t.bodies = append(t.bodies, body)
+	return body
+}
+
+// statusError is an HTTP status that ended an operation.
+type statusError struct{ status int }
+
+func (e *statusError) Error() string { return "HTTP status " + strconv.Itoa(e.status) }
+
+// tapped is a bounded body that keeps what was read.
+type tapped struct {
+	trace  *trace
+	body   io.ReadCloser
+	stream bool
+
+	read bytes.Buffer // guarded by trace.mu
+}
+
+// Read implements io.Reader.
+func (b *tapped) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	b.trace.mu.Lock()
+	defer b.trace.mu.Unlock()
+	if b.trace.bytes += n; b.trace.bytes > maxResult {
+		if b.trace.stopped == nil {
+			b.trace.stopped = errResultTooLarge
+		}
+		return 0, errResultTooLarge
+	}
+	b.read.Write(p[:n])
+	return n, err
+}
+
+// Close implements io.Closer.
+func (b *tapped) Close() error { return b.body.Close() }
+
+// results are the results of all JSON-RPC answers that were seen, in order,
+// byte for byte.
+func (t *trace) results() []json.RawMessage {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var results []json.RawMessage
+	for _, body := range t.bodies {
+		for _, message := range body.messages() {
+			var answer struct {
+				Result json.RawMessage `json:"result"`
+			}
+			if json.Unmarshal(message, &answer) == nil && answer.Result != nil {
+				results = append(results, answer.Result)
+			}
+		}
+	}
+	return results
+}
+
+// messages splits what was read into JSON texts.
+func (b *tapped) messages() [][]byte {
+	if !b.stream {
+		return [][]byte{b.read.Bytes()}
+	}
+	var messages [][]byte
+	var data []byte
+	for line := range bytes.Lines(b.read.Bytes()) {
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			if data != nil {
+				messages = append(messages, data)
+			}
+			data = nil
+			continue
+		}
+		if value, ok := bytes.CutPrefix(line, []byte("data:")); ok {
+			value = bytes.TrimPrefix(value, []byte(" "))
+			if data != nil {
+				data = append(data, '\n')
+			}
+			data = append(data, value...)
+		}
+	}
+	if data != nil {
+		messages = append(messages, data)
+	}
+	return messages
+}
