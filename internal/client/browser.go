@@ -22,10 +22,10 @@ var ErrNoBrowser = errors.New("no browser to open")
 // One that is still running then is taken to be open.
 const browserPatience = 3 * time.Second
 
-// Browser opens URLs for the user. Getenv is the environment it looks at, one
-// variable at a time: BROWSER, DISPLAY, WAYLAND_DISPLAY, SSH_CONNECTION,
-// SSH_TTY; it is required.
-type Browser struct {
+// BrowserEnvironment is what OpenBrowser looks at.
+type BrowserEnvironment struct {
+	// Getenv gives BROWSER, DISPLAY, WAYLAND_DISPLAY, SSH_CONNECTION and
+	// SSH_TTY; it is required.
 	Getenv func(name string) string
 	// GOOS is the operating system; "": this one.
 	GOOS string
@@ -33,11 +33,11 @@ type Browser struct {
 	Desktop func(url string) error
 }
 
-// Open opens the URL: with the command in BROWSER where that is set, else with
+// OpenBrowser opens the URL: with the command in BROWSER where that is set, else with
 // the desktop's browser, but not over SSH and not without a display, where
 // nobody would see it: that is ErrNoBrowser. Only https is opened, and http on
 // loopback; what the browser prints is discarded.
-func (b Browser) Open(ctx context.Context, address string) error {
+func OpenBrowser(ctx context.Context, address string, env BrowserEnvironment) error {
 	u, err := strictURL(address)
 	if err != nil {
 		return fmt.Errorf("refusing to open an address: %w", err)
@@ -45,20 +45,20 @@ func (b Browser) Open(ctx context.Context, address string) error {
 	if u.Scheme != "https" && !isLoopback(u.Hostname()) {
 		return errors.New("refusing to open an address: it is not https")
 	}
-	if words := strings.Fields(b.Getenv("BROWSER")); len(words) > 0 {
+	if words := strings.Fields(env.Getenv("BROWSER")); len(words) > 0 {
 		return runBrowser(ctx, words, address)
 	}
-	if b.Getenv("SSH_CONNECTION") != "" || b.Getenv("SSH_TTY") != "" {
+	if env.Getenv("SSH_CONNECTION") != "" || env.Getenv("SSH_TTY") != "" {
 		return ErrNoBrowser
 	}
-	switch first(b.GOOS, runtime.GOOS) {
+	switch first(env.GOOS, runtime.GOOS) {
 	case "windows", "darwin":
 	default:
-		if b.Getenv("DISPLAY") == "" && b.Getenv("WAYLAND_DISPLAY") == "" {
+		if env.Getenv("DISPLAY") == "" && env.Getenv("WAYLAND_DISPLAY") == "" {
 			return ErrNoBrowser
 		}
 	}
-	desktop := b.Desktop
+	desktop := env.Desktop
 	if desktop == nil {
 		desktop = openDesktop
 	}

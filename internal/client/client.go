@@ -52,7 +52,7 @@ type Config struct {
 	// error of KindAuth.
 	SignIn bool
 	// OpenBrowser opens a URL in the user's browser; nil: there is none, and
-	// the URL is only announced. See [Browser].
+	// the URL is only announced. See [OpenBrowser].
 	OpenBrowser func(ctx context.Context, url string) error
 	// Paste delivers lines that the user typed: the address that a browser on
 	// another machine ended at counts as the redirect. nil: none.
