@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -39,6 +40,7 @@ type Content struct {
 	URI      string
 	Name     string
 	Data     string          // base64
+	Size     int             // of Data, decoded, in bytes
 	Raw      json.RawMessage // the whole piece as received
 }
 
@@ -67,6 +69,7 @@ func (c *Content) UnmarshalJSON(raw []byte) error {
 	c.MIMEType = first(known.MIMEType, known.Resource.MIMEType)
 	c.URI = first(known.URI, known.Resource.URI)
 	c.Data = first(known.Data, known.Resource.Blob)
+	c.Size = len(strings.TrimRight(c.Data, "=")) * 3 / 4
 	return nil
 }
 
