@@ -200,7 +200,7 @@ func (b *browser) do(method, target, contentType string, body io.Reader) *answer
 	for name, values := range b.header {
 		req.Header[name] = values
 	}
-	if host := b.header.Get("Host"); host != "" {
+	if host := b.header.Get("Host"); host != "" && strings.HasPrefix(target, b.base+"/") {
 		req.Host = host
 	}
 	if contentType != "" {

@@ -15,6 +15,7 @@ type countingStore struct {
 	authserver.Store
 	reads, writes atomic.Int64
 	down          atomic.Bool
+	failWrites    atomic.Int64 // when above 0: that many writes more, counting this one, and the last fails
 }
 
 var errDown = errors.New("the store is down")
@@ -31,7 +32,7 @@ func (s *countingStore) Get(ctx context.Context, kind authserver.Kind, id string
 // Create implements authserver.Store.
 func (s *countingStore) Create(ctx context.Context, kind authserver.Kind, id string, rec authserver.Record) error {
 	s.writes.Add(1)
-	if s.down.Load() {
+	if s.failing() {
 		return errDown
 	}
 	return s.Store.Create(ctx, kind, id, rec)
@@ -40,7 +41,7 @@ func (s *countingStore) Create(ctx context.Context, kind authserver.Kind, id str
 // Update implements authserver.Store.
 func (s *countingStore) Update(ctx context.Context, kind authserver.Kind, id string, fn func(*authserver.Record) (*authserver.Record, error)) error {
 	s.writes.Add(1)
-	if s.down.Load() {
+	if s.failing() {
 		return errDown
 	}
 	return s.Store.Update(ctx, kind, id, fn)
@@ -49,7 +50,7 @@ func (s *countingStore) Update(ctx context.Context, kind authserver.Kind, id str
 // Take implements authserver.Store.
 func (s *countingStore) Take(ctx context.Context, kind authserver.Kind, id string) (authserver.Record, error) {
 	s.writes.Add(1)
-	if s.down.Load() {
+	if s.failing() {
 		return authserver.Record{}, errDown
 	}
 	return s.Store.Take(ctx, kind, id)
@@ -58,7 +59,7 @@ func (s *countingStore) Take(ctx context.Context, kind authserver.Kind, id strin
 // Delete implements authserver.Store.
 func (s *countingStore) Delete(ctx context.Context, kind authserver.Kind, id string) error {
 	s.writes.Add(1)
-	if s.down.Load() {
+	if s.failing() {
 		return errDown
 	}
 	return s.Store.Delete(ctx, kind, id)
@@ -67,10 +68,15 @@ func (s *countingStore) Delete(ctx context.Context, kind authserver.Kind, id str
 // Incr implements authserver.Store.
 func (s *countingStore) Incr(ctx context.Context, key string, window time.Duration) (int64, error) {
 	s.writes.Add(1)
-	if s.down.Load() {
+	if s.failing() {
 		return 0, errDown
 	}
 	return s.Store.Incr(ctx, key, window)
+}
+
+// failing counts a write and says whether it fails.
+func (s *countingStore) failing() bool {
+	return s.down.Load() || s.failWrites.Add(-1) == 0
 }
 
 // touched says how many calls were made so far.
