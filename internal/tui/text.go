@@ -1,0 +1,167 @@
+package tui
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+// cells is the way in which this terminal counts columns: by code point until it says that it
+// knows grapheme clusters (mode 2027). The renderer follows the same rule, so what is measured
+// here is what is drawn.
+type cells = ansi.Method
+
+// maxCluster is the longest character in bytes; a chain of joined emoji may be as long as it
+// likes, and is broken then.
+const maxCluster = 64
+
+// oneLine makes foreign text printable on one line, and cuts it at about limit bytes.
+func oneLine(s string, limit int) string {
+	s, cut := clip(s, limit)
+	s = strings.TrimSpace(client.PrintableLine(s))
+	if cut {
+		s += "…"
+	}
+	return s
+}
+
+// prose makes foreign text of several lines printable, and cuts it at about limit bytes.
+func prose(s string, limit int) string {
+	s, cut := clip(s, limit)
+	s = strings.TrimSpace(printable(s))
+	if cut {
+		s += "…"
+	}
+	return s
+}
+
+// printable is client.Printable without tabs, whose width depends on where they stand.
+func printable(s string) string {
+	return strings.ReplaceAll(client.Printable(strings.ReplaceAll(s, "\t", "    ")), "\t", "    ")
+}
+
+// clip cuts s at a rune boundary not beyond limit bytes.
+func clip(s string, limit int) (string, bool) {
+	if len(s) <= limit {
+		return s, false
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit], true
+}
+
+// fit shortens s, styled or not, to w columns.
+func fit(c cells, s string, w int) string {
+	if w <= 0 {
+		return ""
+	}
+	if c.StringWidth(s) <= w {
+		return s
+	}
+	return c.Truncate(s, w, "…")
+}
+
+// pad makes s, styled or not, exactly w columns wide.
+func pad(c cells, s string, w int) string {
+	s = fit(c, s, w)
+	return s + strings.Repeat(" ", max(0, w-c.StringWidth(s)))
+}
+
+// ends puts left and right at the two ends of w columns; left gives way.
+func ends(c cells, left, right string, w int) string {
+	right = fit(c, right, w)
+	return pad(c, left, w-c.StringWidth(right)) + right
+}
+
+// cluster returns the first user-perceived character of s and its width.
+func cluster(c cells, s string) (string, int) {
+	if len(s) == 1 || len(s) > 1 && s[0] < utf8.RuneSelf && s[1] < utf8.RuneSelf {
+		return s[:1], 1
+	}
+	ch, n := ansi.FirstGraphemeCluster(s, c)
+	if len(ch) > maxCluster {
+		ch, _ = clip(ch, maxCluster)
+		n = c.StringWidth(ch)
+	}
+	return ch, n
+}
+
+// wrap breaks one line of plain printable text into rows of at most w columns, at spaces where
+// there are any. The rows are parts of s in order; only spaces at a break are left out.
+func wrap(c cells, s string, w int) []string {
+	if w <= 0 {
+		return nil
+	}
+	if len(s) <= w && ascii(s) {
+		return []string{s}
+	}
+	var rows []string
+	start, space, width, sinceSpace := 0, -1, 0, 0
+	for i := 0; i < len(s); {
+		ch, n := cluster(c, s[i:])
+		if width > 0 && width+n > w {
+			switch {
+			case ch == " ": // the break is here
+				rows = append(rows, s[start:i])
+				i += len(ch)
+				start, space, width = i, -1, 0
+				continue
+			case space > start:
+				rows = append(rows, s[start:space])
+				start, width = space+1, sinceSpace
+			default:
+				rows = append(rows, s[start:i])
+				start, width = i, 0
+			}
+			space = -1
+		}
+		if ch == " " {
+			space, sinceSpace = i, 0
+		} else {
+			sinceSpace += n
+		}
+		width += n
+		i += len(ch)
+	}
+	return append(rows, s[start:])
+}
+
+// paragraphs wraps text of several lines.
+func paragraphs(c cells, s string, w int) []string {
+	var rows []string
+	for line := range strings.SplitSeq(s, "\n") {
+		rows = append(rows, wrap(c, strings.TrimRight(line, " \r"), w)...)
+	}
+	return rows
+}
+
+// head keeps at most n rows and marks the cut.
+func head(c cells, rows []string, n, w int) []string {
+	if len(rows) <= n {
+		return rows
+	}
+	if n <= 0 {
+		return nil
+	}
+	rows = rows[:n:n]
+	rows[n-1] = fit(c, rows[n-1], w-2) + " …"
+	return rows
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// window is the first row to show so that the row at lies in a window of h rows of n.
+func window(at, n, h int) int {
+	return max(0, min(at-h/2, n-h))
+}

@@ -1,0 +1,43 @@
+// Package tui is the screen of `connect`: the server's tools with a filter, a form for a tool's
+// arguments, the call, and its result as colored JSON.
+//
+// One tea.Model holds all state (model.go). Update does no input or output: commands (commands.go)
+// get what they need as arguments and answer with a message that carries the id of the job it
+// belongs to, so that the late answer of a canceled call is ignored. Every text that comes from
+// a server passes client.Printable before it is measured or shown.
+package tui
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+// Session is the connection whose tools are shown; *client.Conn is one. Its methods are called
+// from several goroutines, and end soon after their context does.
+type Session interface {
+	Tools(ctx context.Context) ([]client.Tool, error)
+	Call(ctx context.Context, name string, arguments json.RawMessage) (*client.Result, error)
+	Identity() client.Identity
+}
+
+// Config is what the screen needs. Session is required; every other zero value works.
+type Config struct {
+	Session Session
+	Input   io.Reader // nil: standard input, which must then be a terminal
+	Output  io.Writer // nil: standard output
+	// Environ holds the variables that describe the terminal (TERM, COLORTERM, TMUX …), as
+	// os.Environ gives them. nil: a plain xterm with 256 colors.
+	Environ []string
+	NoColor bool             // bold is the only attribute then
+	Program string           // the program's name as invoked, for hints; "": mcpdiscord
+	Now     func() time.Time // nil: time.Now
+	// Events are those of the client: a call may need a new sign-in, and the screen then shows
+	// the address to open. nil: none come.
+	Events <-chan client.Event
+	// Paste takes the address that a browser elsewhere ended at; nil: there is no field for it.
+	Paste chan<- string
+}

@@ -1,0 +1,200 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// A frame is the status line, a rule, the body, a rule with what happened last, and the footer.
+const frameRows = 4
+
+// roomy is the body height from which a heading has an empty row above it.
+const roomy = 12
+
+func (m *model) tooSmall() bool { return m.width < minWidth || m.height < minHeight }
+
+func (m *model) bodyHeight() int { return max(1, m.height-frameRows) }
+
+// body is what a screen shows between the rules, at most bodyHeight rows.
+type body struct {
+	rows   []string
+	x, y   int // the cursor; y < 0: none
+	corner string
+}
+
+// View draws the frame; the terminal's own cursor stands in the focused field.
+func (m *model) View() tea.View {
+	v := tea.NewView("")
+	v.AltScreen = true
+	if m.tooSmall() {
+		sentence := fmt.Sprintf("Please make this window at least %d×%d; it is %d×%d.",
+			minWidth, minHeight, m.width, m.height)
+		rows := paragraphs(m.cells, sentence, max(1, m.width))
+		v.SetContent(strings.Join(rows[:min(len(rows), max(1, m.height))], "\n"))
+		return v
+	}
+	b := m.body()
+	rows := make([]string, 0, m.height)
+	rows = append(rows, m.status(m.width), m.rule("", ""))
+	rows = append(rows, b.rows[:min(len(b.rows), m.bodyHeight())]...)
+	for len(rows) < m.height-2 {
+		rows = append(rows, "")
+	}
+	rows = append(rows, m.rule(m.notice, b.corner), m.footer(m.width))
+	for i, row := range rows {
+		rows[i] = fit(m.cells, row, m.width)
+	}
+	v.SetContent(strings.Join(rows, "\n"))
+	if b.y >= 0 && b.y < m.bodyHeight() && b.x < m.width {
+		v.Cursor = tea.NewCursor(b.x, b.y+2)
+		v.Cursor.Blink = false
+	}
+	return v
+}
+
+// rule is a line across, with words set into it at both ends.
+func (m *model) rule(left, right string) string {
+	t := &m.theme
+	head, tail := "", ""
+	if left != "" {
+		head = "── " + fit(m.cells, left, m.width-8) + " "
+	}
+	if right != "" {
+		tail = " " + right + " ──"
+	}
+	fill := m.width - m.cells.StringWidth(head) - m.cells.StringWidth(tail)
+	if fill < 0 {
+		fill, tail = max(0, m.width-m.cells.StringWidth(head)), ""
+	}
+	return t.warn.Render(head) + t.dim.Render(strings.Repeat("─", fill)+tail)
+}
+
+func (m *model) body() body {
+	w, h := m.width-2, m.bodyHeight()
+	var b body
+	switch m.screen {
+	case screenTools:
+		return m.toolsBody()
+	case screenForm:
+		return m.formBody()
+	case screenConfirm:
+		b = m.confirmBody(w, h)
+	case screenRunning:
+		b = m.runningBody(w, h)
+	case screenResult:
+		b = m.resultBody()
+	case screenFailure:
+		b = m.failureBody(w, h)
+	default:
+		b = m.loadingBody()
+	}
+	for i, row := range b.rows {
+		b.rows[i] = " " + row
+	}
+	b.x++
+	return b
+}
+
+const spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+// progress is the spinner, what is being done, and the whole seconds it has taken.
+func (m *model) progress(what string) string {
+	frames := []rune(spinner)
+	t := &m.theme
+	seconds := int(m.clock.Sub(m.job.started).Seconds())
+	return t.accent.Render(string(frames[m.job.frame%len(frames)])) + " " +
+		t.strong.Render(what) + t.dim.Render(fmt.Sprintf("  %d s", seconds))
+}
+
+func (m *model) loadingBody() body {
+	return body{rows: []string{"", m.progress("Loading the tools")}, y: -1}
+}
+
+func (m *model) runningBody(w, h int) body {
+	rows := []string{"", m.progress("Calling " + fit(m.cells, m.call.item.name, w-16)), ""}
+	if h < roomy {
+		rows = rows[1:]
+	}
+	if m.login != nil {
+		login, x, y := m.loginRows(w)
+		if y >= 0 {
+			y += len(rows)
+		}
+		return body{rows: append(rows, login...), x: x, y: y}
+	}
+	return body{rows: append(rows, m.argumentRows(w, h-len(rows))...), y: -1}
+}
+
+// argumentRows shows what is sent, as far as there is room.
+func (m *model) argumentRows(w, h int) []string {
+	p := pane{doc: &m.call.doc, c: m.cells, w: w, h: max(0, h)}
+	rows, last := p.rows(&m.theme, scroll{})
+	if len(rows) > 0 && last+1 < len(m.call.doc.lines) {
+		rows[len(rows)-1] = m.theme.dim.Render("…")
+	}
+	return rows
+}
+
+func (m *model) confirmBody(w, h int) body {
+	t := &m.theme
+	rows := []string{"", t.bad.Bold(true).Render("! " + fit(m.cells, m.call.item.name, w-2))}
+	if h < roomy {
+		rows = rows[1:]
+	}
+	for _, row := range paragraphs(m.cells,
+		"This tool may change or delete things for good: its server does not say otherwise. "+
+			"Call it with these arguments?", w) {
+		rows = append(rows, t.plain.Render(row))
+	}
+	rows = append(rows, "")
+	return body{rows: append(rows, m.argumentRows(w, h-len(rows))...), y: -1}
+}
+
+func (m *model) failureBody(w, h int) body {
+	t, f := &m.theme, &m.failure
+	rows := []string{"", t.bad.Bold(true).Render(fit(m.cells, f.title, w)), ""}
+	if h < roomy {
+		rows = rows[1:]
+	}
+	var hint []string
+	if f.hint != "" {
+		hint = append([]string{""}, styled("", wrap(m.cells, capital(f.hint), w), t.dim)...)
+		hint = head(m.cells, hint, h/2, w)
+	}
+	message := head(m.cells, wrap(m.cells, capital(f.message), w), h-len(rows)-len(hint), w)
+	rows = append(rows, styled("", message, t.plain)...)
+	return body{rows: append(rows, hint...), y: -1}
+}
+
+// capital gives a message, which begins in lower case on the command line, a capital. There is
+// no full stop: hints end in commands that people copy.
+func capital(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return strings.ToUpper(s[:1]) + s[1:]
+	}
+	return s
+}
+
+// pane is the window of the result: the body without its heading.
+func (m *model) pane() pane {
+	return pane{doc: &m.doc, c: m.cells, w: m.width - 2, h: m.bodyHeight() - 1}
+}
+
+func (m *model) resultBody() body {
+	t, p := &m.theme, m.pane()
+	took := "  " + elapsed(m.took)
+	heading := t.good.Render("✓ ") + t.strong.Render(fit(m.cells, m.call.item.name, p.w-len(took)-2))
+	if m.doc.failed {
+		const verdict = " answered with an error"
+		heading = t.bad.Bold(true).Render("✗ "+fit(m.cells, m.call.item.name, max(8, p.w-len(took)-2-len(verdict)))) +
+			t.bad.Render(verdict)
+	}
+	rows, last := p.rows(t, m.at)
+	b := body{rows: append([]string{heading + t.dim.Render(took)}, rows...), y: -1}
+	if n := len(m.doc.lines); m.at != (scroll{}) || last+1 < n || m.at != p.end() {
+		b.corner = fmt.Sprintf("line %d–%d of %d", m.at.line+1, last+1, n)
+	}
+	return b
+}
