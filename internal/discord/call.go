@@ -61,8 +61,9 @@ func (c *Client) do(ctx context.Context, in call) (*answer, error) {
 		if u := (*url.Error)(nil); errors.As(err, &u) {
 			err = u.Err
 		}
+		err = in.unavailable(0, 0, err)
 		c.cfg.Logger.Warn("discord_call", "op", in.op, "duration_ms", ms(start), "error", err)
-		return nil, in.unavailable(0, 0, err)
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
@@ -215,7 +216,7 @@ func seconds(f float64) time.Duration {
 	if f >= maxRetryAfter.Seconds() {
 		return maxRetryAfter
 	}
-	return time.Duration(f * float64(time.Second))
+	return time.Duration(math.Round(f * float64(time.Second)))
 }
 
 // shortCode keeps foreign text out of our errors and logs.

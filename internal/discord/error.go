@@ -25,8 +25,10 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 )
 
+const maxCause = 200 // bytes
+
 // Error is a failed call. Its text holds nothing that Discord or a user wrote
-// beyond an error code, so it may be logged.
+// beyond an error code and what net/http quotes, so it may be logged.
 type Error struct {
 	Op         string        // the call, e.g. "refresh token"
 	Status     int           // of the HTTP answer; 0 when there was none
@@ -52,7 +54,9 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ", retry after %v", e.RetryAfter.Round(time.Millisecond))
 	}
 	if e.cause != nil {
-		fmt.Fprintf(&b, ": %v", e.cause)
+		// net/http quotes what it could not parse, at length.
+		text := e.cause.Error()
+		fmt.Fprintf(&b, ": %s", text[:min(len(text), maxCause)])
 	}
 	return b.String()
 }

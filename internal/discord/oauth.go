@@ -67,10 +67,13 @@ func (c *Client) Revoke(ctx context.Context, token Secret) error {
 	if err != nil {
 		return err
 	}
-	if a.status == http.StatusOK || a.status == http.StatusNoContent {
-		return nil
+	if a.status != http.StatusOK && a.status != http.StatusNoContent {
+		return in.oauthError(a)
 	}
-	return in.oauthError(a)
+	if len(a.body) > 0 && !json.Valid(a.body) {
+		return in.unavailable(a.status, 0, errMalformed)
+	}
+	return nil
 }
 
 // CheckCredentials asks Discord for a token of the application itself, which
