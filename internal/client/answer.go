@@ -1,0 +1,183 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/tokencache"
+)
+
+const (
+	// maxAnswers bounds how often one operation reacts to challenges.
+	maxAnswers = 6
+	// maxSignIns bounds how many sign-ins one operation leads to.
+	maxSignIns = 2
+)
+
+// operation is one request of ours, with everything it took to get it through.
+type operation struct {
+	began   uint64 // tick
+	answers int
+	renewed bool
+	signIns int
+}
+
+func (s *signer) begin() *operation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ticks++
+	return &operation{began: s.ticks}
+}
+
+// answer does what a challenge asks for; nil means that the request is worth
+// another try.
+func (s *signer) answer(ctx context.Context, op *operation, ch *challenge) error {
+	op.answers++
+	bearer := s.bearer()
+	switch {
+	case s.cfg.AccessToken != "" && ch.status == http.StatusUnauthorized:
+		return &Error{Kind: KindAuth, Message: s.server + " does not accept the given access token", Hint: "get a new one, or unset MCPDISCORD_TOKEN", Err: ch}
+	case ch.status == http.StatusForbidden && ch.code != "insufficient_scope":
+		return &Error{Kind: KindAuth, Message: s.server + " refuses this request (403)", Err: ch}
+	case s.cfg.AccessToken != "":
+		return s.missingScopes(ch)
+	case op.answers > maxAnswers:
+		return &Error{Kind: KindAuth, Message: s.server + " keeps refusing a sign-in that just succeeded", Err: ch}
+	case bearer != "" && bearer != ch.bearer:
+		return nil // somebody was faster
+	}
+	if session := s.current(); session != nil && !op.renewed && ch.status == http.StatusUnauthorized {
+		op.renewed = true
+		if ok, err := s.renew(ctx, ch.bearer); ok || err != nil {
+			return err
+		}
+	}
+	if !s.cfg.SignIn {
+		if ch.status == http.StatusForbidden {
+			return s.missingScopes(ch)
+		}
+		return s.signedOut(s.current())
+	}
+	if op.signIns++; op.signIns > maxSignIns {
+		return &Error{Kind: KindAuth, Message: s.server + " keeps refusing a sign-in that just succeeded", Err: ch}
+	}
+	return s.signIn(ctx, op, ch)
+}
+
+// signedOut is the error for a sign-in that is needed and not allowed here.
+func (s *signer) signedOut(session *tokencache.Session) error {
+	message := "not signed in to " + s.server
+	if session != nil {
+		message = "the sign-in to " + s.server + " has ended"
+	}
+	return &Error{Kind: KindAuth, Message: message, Hint: "run {program} connect " + s.server}
+}
+
+// missingScopes is the error for a request that needs more than was granted.
+func (s *signer) missingScopes(ch *challenge) error {
+	hint := "run {program} connect " + s.server
+	for _, scope := range ch.scopes {
+		hint += " --scope " + scope
+	}
+	return &Error{Kind: KindAuth, Message: "this needs a permission that was not granted: " + brief(strings.Join(ch.scopes, " ")), Hint: hint, Err: ch}
+}
+
+// signIn takes the user through a sign-in, unless another goroutine or process
+// has just done so.
+func (s *signer) signIn(ctx context.Context, op *operation, ch *challenge) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	s.mu.Lock()
+	failed, failure := s.failed, s.failure
+	s.mu.Unlock()
+	if failed > op.began {
+		return failure // asked once, answered for everyone who waited
+	}
+	if bearer := s.bearer(); bearer != "" && bearer != ch.bearer {
+		return nil
+	}
+	err := s.signInLocked(ctx, ch)
+	if err != nil && ctx.Err() == nil {
+		s.mu.Lock()
+		s.ticks++
+		s.failed, s.failure = s.ticks, err
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// signInLocked is signIn for the goroutine that holds the gate.
+func (s *signer) signInLocked(ctx context.Context, ch *challenge) error {
+	known, _, err := s.cfg.Cache.Server(s.server)
+	if err != nil {
+		return s.cacheError(err)
+	}
+	a, err := s.discover(ctx, ch, known.Issuer)
+	if err != nil {
+		return err
+	}
+	key := tokencache.Key{Resource: a.resource, Issuer: a.issuer}
+	if err := s.cfg.Cache.Unlock(ctx, key); err != nil {
+		return s.cacheError(err)
+	}
+	unlock, err := s.lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	prev, err := s.read(ctx, key)
+	if err != nil {
+		return err
+	}
+	if prev != nil && prev.AccessToken != ch.bearer && s.alive(prev) &&
+		(ch.status != http.StatusForbidden || covers(prev.Scopes, ch.scopes)) {
+		s.adopt(prev)
+		return s.remember(prev)
+	}
+	if prev != nil && ch.status == http.StatusForbidden && covers(prev.Scopes, ch.scopes) {
+		return &Error{Kind: KindAuth, Message: s.server + " asks for permissions that were already granted", Err: ch}
+	}
+	session, err := s.browse(ctx, a, prev, ch)
+	if err != nil {
+		return err
+	}
+	s.adopt(session)
+	if !covers(session.Scopes, ch.scopes) && ch.status == http.StatusForbidden {
+		return s.missingScopes(ch)
+	}
+	return nil
+}
+
+// lock takes the cross-process lock of a sign-in, and says so when somebody
+// else has it.
+func (s *signer) lock(ctx context.Context, key tokencache.Key) (func(), error) {
+	quick, cancel := context.WithTimeout(ctx, lockPatience)
+	unlock, err := s.cfg.Cache.Lock(quick, key)
+	cancel()
+	if err != nil && quick.Err() != nil && ctx.Err() == nil {
+		s.tell(Event{Kind: EventWaiting, Text: "another process is signing in to " + s.server + ", waiting for it"})
+		unlock, err = s.cfg.Cache.Lock(ctx, key)
+	}
+	if err != nil {
+		return nil, s.cacheError(err)
+	}
+	return unlock, nil
+}
+
+// remember writes down, without secrets, that and as whom the user signed in.
+func (s *signer) remember(session *tokencache.Session) error {
+	server, _, err := s.cfg.Cache.Server(s.server)
+	if err != nil {
+		return s.cacheError(err)
+	}
+	server.URL, server.Issuer = s.server, session.Issuer
+	server.User = first(session.User.GlobalName, session.User.Username)
+	server.LastConnected = s.cfg.Now().UTC()
+	if err := s.cfg.Cache.Remember(server); err != nil {
+		return s.cacheError(err)
+	}
+	return nil
+}
