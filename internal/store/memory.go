@@ -51,12 +51,7 @@ func (m *memory) Get(ctx context.Context, kind authserver.Kind, id string) (auth
 
 // Create implements [authserver.Store].
 func (m *memory) Create(ctx context.Context, kind authserver.Kind, id string, rec authserver.Record) error {
-	return m.Update(ctx, kind, id, func(old *authserver.Record) (*authserver.Record, error) {
-		if old != nil {
-			return nil, authserver.ErrExists
-		}
-		return &rec, nil
-	})
+	return m.Update(ctx, kind, id, create(rec))
 }
 
 // Update implements [authserver.Store]. fn runs once, and must not call the
@@ -75,8 +70,10 @@ func (m *memory) Update(ctx context.Context, kind authserver.Kind, id string, fn
 // Take implements [authserver.Store].
 func (m *memory) Take(ctx context.Context, kind authserver.Kind, id string) (authserver.Record, error) {
 	var taken authserver.Record
-	err := m.Update(ctx, kind, id, take(&taken))
-	return taken, err
+	if err := m.Update(ctx, kind, id, take(&taken)); err != nil {
+		return authserver.Record{}, err
+	}
+	return taken, nil
 }
 
 // Delete implements [authserver.Store].

@@ -79,6 +79,16 @@ func (c *closer) close(f func() error) error {
 	return c.err
 }
 
+// create returns the updater that stores rec where nothing is.
+func create(rec authserver.Record) func(*authserver.Record) (*authserver.Record, error) {
+	return func(old *authserver.Record) (*authserver.Record, error) {
+		if old != nil {
+			return nil, authserver.ErrExists
+		}
+		return &rec, nil
+	}
+}
+
 // take returns an updater that deletes the record and leaves it in taken.
 func take(taken *authserver.Record) func(*authserver.Record) (*authserver.Record, error) {
 	return func(old *authserver.Record) (*authserver.Record, error) {

@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
+)
+
+// Config says which store to open, and with what keys.
+type Config struct {
+	URL string // bolt:PATH or memory:
+
+	// SigningKey and EncryptionKey come from the environment, see [ParseKey].
+	// Where one is nil, it is derived from the key file beside the store
+	// (PATH.key), which is made with a new store; a store in memory then has
+	// random keys.
+	SigningKey    []byte
+	EncryptionKey []byte
+
+	Now    func() time.Time // nil means time.Now
+	Logger *slog.Logger     // nil: nothing is logged
+}
+
+// Opened is a store that is ready for use: sealed, and bound to its keys.
+type Opened struct {
+	authserver.Store
+	SigningKey []byte // at least MinKey bytes
+}
+
+// The check record tells whether the keys fit. It is the first record of a
+// store and never leaves it.
+const (
+	kindCheck  authserver.Kind = "store"
+	checkID                    = "check"
+	checkValue                 = "mcpdiscord"
+)
+
+// kinds are those under which the authorization server keeps records.
+var kinds = []authserver.Kind{
+	authserver.KindMeta, authserver.KindClient, authserver.KindAuthorization,
+	authserver.KindCode, authserver.KindGrant, authserver.KindUpstream,
+}
+
+// Open opens the store that cfg names, and makes it and its key file where
+// there is none. An existing store never gets other keys: where its key file is
+// missing, or a key does not fit, Open refuses. Its errors are of type
+// [*Error], but for those of ctx.
+func Open(ctx context.Context, cfg Config) (*Opened, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := checkKeys(cfg); err != nil {
+		return nil, err
+	}
+	inner, path, err := openURL(cfg)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := bind(ctx, cfg, inner, path)
+	if err != nil {
+		return nil, errors.Join(err, inner.Close())
+	}
+	return opened, nil
+}
+
+func checkKeys(cfg Config) error {
+	for _, key := range []struct {
+		name  string
+		value []byte
+	}{{"JWT_SIGNING_KEY", cfg.SigningKey}, {"STORAGE_ENCRYPTION_KEY", cfg.EncryptionKey}} {
+		if key.value != nil && len(key.value) < MinKey {
+			return &Error{
+				Message: fmt.Sprintf("%s is too short: at least %d bytes are needed", key.name, MinKey),
+				Hint:    "make one with: openssl rand -base64 32",
+			}
+		}
+	}
+	return nil
+}
+
+// openURL opens the backend that the URL names; path is "" where it has no file.
+// The URL may hold a password: no message repeats it.
+func openURL(cfg Config) (inner authserver.Store, path string, err error) {
+	scheme, rest, found := strings.Cut(cfg.URL, ":")
+	switch {
+	case found && scheme == "memory" && rest == "":
+		return Memory(cfg.Now), "", nil
+	case found && scheme == "bolt" && rest == "":
+		return nil, "", &Error{Message: "the store bolt: has no path", Hint: "name its file: --store bolt:PATH"}
+	case found && scheme == "bolt" && strings.HasPrefix(rest, "~/"):
+		return nil, "", &Error{Message: "the store's path begins with ~, which no shell has replaced", Hint: `write it out: --store "bolt:$HOME/…"`}
+	case found && scheme == "bolt":
+		inner, err := openBolt(rest, cfg.Now, cfg.Logger)
+		if err != nil {
+			return nil, "", err
+		}
+		return inner, rest, nil
+	}
+	return nil, "", &Error{
+		Message: "the store is of no kind that this mcpdiscord knows",
+		Hint:    "use --store bolt:PATH for a file, or --store memory: to keep nothing",
+	}
+}
+
+// bind seals the backend and holds it to the keys that it was made with.
+func bind(ctx context.Context, cfg Config, inner authserver.Store, path string) (*Opened, error) {
+	used, err := isUsed(ctx, inner, path)
+	if err != nil {
+		return nil, err
+	}
+	signing, encryption, err := findKeys(cfg, path, used)
+	if err != nil {
+		return nil, err
+	}
+	s, err := Seal(inner, encryption)
+	if err != nil {
+		return nil, err
+	}
+	if used {
+		err = fits(ctx, s, cfg, path)
+	} else {
+		err = s.Create(ctx, kindCheck, checkID, authserver.Record{Value: []byte(checkValue)})
+	}
+	if err != nil {
+		return nil, usable(ctx, path, err)
+	}
+	return &Opened{Store: s, SigningKey: signing}, nil
+}
+
+// isUsed reports whether the store has keys already. A store with records but
+// without the check record was not made by Open.
+func isUsed(ctx context.Context, inner authserver.Store, path string) (bool, error) {
+	_, err := inner.Get(ctx, kindCheck, checkID)
+	if err == nil {
+		return true, nil
+	}
+	if !errors.Is(err, authserver.ErrNotFound) {
+		return false, usable(ctx, path, err)
+	}
+	for _, kind := range kinds {
+		page, _, err := inner.List(ctx, kind, "")
+		if err != nil {
+			return false, usable(ctx, path, err)
+		}
+		if len(page) > 0 {
+			return false, foreign(path, errors.New("records without a check record"))
+		}
+	}
+	return false, nil
+}
+
+// findKeys takes the keys from the environment, and what is not there from the
+// key file. It makes the key file of a new store, never one of a used store.
+func findKeys(cfg Config, path string, used bool) (signing, encryption []byte, err error) {
+	signing, encryption = cfg.SigningKey, cfg.EncryptionKey
+	if signing != nil && encryption != nil {
+		return signing, encryption, nil
+	}
+	root, err := rootKey(path, used)
+	if err != nil {
+		return nil, nil, err
+	}
+	if signing == nil {
+		if signing, err = derive(root, "signing", MinKey); err != nil {
+			return nil, nil, err
+		}
+	}
+	if encryption == nil {
+		if encryption, err = derive(root, "encryption", MinKey); err != nil {
+			return nil, nil, err
+		}
+	}
+	return signing, encryption, nil
+}
+
+func rootKey(path string, used bool) ([]byte, error) {
+	if path == "" {
+		key := make([]byte, MinKey)
+		_, err := rand.Read(key)
+		return key, err
+	}
+	file := path + keySuffix
+	key, err := readKeyFile(file)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if used {
+		return nil, &Error{
+			Message: fmt.Sprintf("the store %s has records, but its key file %s is missing", path, file),
+			Hint: "restore the key file, or give the keys that the store was made with in JWT_SIGNING_KEY and STORAGE_ENCRYPTION_KEY; " +
+				"to begin anew, move the store away",
+		}
+	}
+	return makeKeyFile(file)
+}
+
+// fits finds out whether the check record opens.
+func fits(ctx context.Context, s authserver.Store, cfg Config, path string) error {
+	rec, err := s.Get(ctx, kindCheck, checkID)
+	if err == nil && string(rec.Value) == checkValue {
+		return nil
+	}
+	if err != nil && !errors.Is(err, ErrSealed) {
+		return err
+	}
+	e := &Error{
+		Message: fmt.Sprintf("STORAGE_ENCRYPTION_KEY does not fit the store %s", path),
+		Hint:    "set it to what it was when the store was made, or unset it if there was none",
+		Err:     err,
+	}
+	if cfg.EncryptionKey == nil {
+		e.Message = fmt.Sprintf("the key file %s does not fit the store %s", path+keySuffix, path)
+		e.Hint = "restore the key file that belongs to the store, or set STORAGE_ENCRYPTION_KEY if the store was made with one"
+	}
+	return e
+}
+
+// usable turns what a backend said into an Error, but for the end of ctx.
+func usable(ctx context.Context, path string, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return fileError(path, err)
+}
