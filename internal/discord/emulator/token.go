@@ -160,6 +160,7 @@ func (e *Emulator) clientForm(r *http.Request) (url.Values, *oauthError) {
 // on callers that send no form.
 func grantType(r *http.Request) string {
 	if err := r.ParseForm(); err != nil {
+		r.PostForm = nil // so that the handler's ParseForm fails as well
 		return "other"
 	}
 	switch g := r.PostForm.Get("grant_type"); g {
