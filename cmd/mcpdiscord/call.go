@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+func (p *program) callCommand() *cobra.Command {
+	o := &clientOptions{}
+	var login bool
+	cmd := &cobra.Command{
+		Use:   "call TOOL [ARG…] [flags]",
+		Short: "Call a tool and print its answer",
+		Long: `Call a tool and print its answer: JSON, or its text. ARG is key=value, key:=json,
+key=@file, one JSON object, or - for an object on stdin; later ones override.`,
+		Example: `  mcpdiscord call get_user_info
+  mcpdiscord call get_user_info --jq .username
+  mcpdiscord call list_guilds limit:=5`,
+		GroupID: groupUse,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError("call needs the name of a tool", "run {program} tools to see them", nil)
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	addServerFlags(f, o)
+	f.BoolVar(&login, "login", false, "sign in with a browser where that is needed")
+	addSignInFlags(f, o)
+	addOutputFlags(f, o)
+	f.BoolVar(&o.output.raw, "raw", false, "the whole result, as received")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := p.prepare(o); err != nil {
+			return err
+		}
+		return p.call(cmd.Context(), o, args, login)
+	}
+	return cmd
+}
+
+func (p *program) call(ctx context.Context, o *clientOptions, args []string, login bool) error {
+	words, err := parseWords(args[1:], p.in)
+	if err != nil {
+		return err
+	}
+	conn, toolList, err := p.connectForTools(ctx, o, "", login)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	tool, arguments, err := prepareCall(ctx, toolList, args[0], words)
+	if err != nil {
+		return err
+	}
+	result, err := conn.Call(ctx, tool, arguments)
+	if err != nil {
+		return err
+	}
+	if err := p.result(o.output, result); err != nil {
+		return err
+	}
+	if result.IsError {
+		return &userError{code: exitTool, kind: string(client.KindTool), message: fmt.Sprintf("the tool %s answered with an error", args[0])}
+	}
+	return nil
+}
+
+// connectForTools connects to the server that the flags name.
+func (p *program) connectForTools(ctx context.Context, o *clientOptions, argument string, login bool) (*client.Conn, *toolCache, error) {
+	cache, err := p.openCache(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	serverURL, err := p.resolve(o, argument, cache)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, stop := p.clientConfig(o, serverURL, cache, login)
+	defer stop()
+	conn, err := client.Connect(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return conn, p.newToolCache(conn, serverURL), nil
+}
+
+// prepareCall finds the tool and builds its arguments. What the cached list
+// would refuse is checked against a fresh one first.
+func prepareCall(ctx context.Context, list *toolCache, name string, words []word) (string, []byte, error) {
+	for fresh := false; ; fresh = true {
+		tools, cached, err := list.tools(ctx, fresh)
+		if err != nil {
+			return "", nil, err
+		}
+		arguments, err := checkCall(tools, name, words)
+		if err == nil || !cached {
+			return name, arguments, err
+		}
+	}
+}
+
+func checkCall(tools []client.Tool, name string, words []word) ([]byte, error) {
+	i := slices.IndexFunc(tools, func(t client.Tool) bool { return t.Name == name })
+	if i < 0 {
+		return nil, unknownTool(tools, name)
+	}
+	return buildArguments(tools[i], words)
+}
+
+func unknownTool(tools []client.Tool, name string) error {
+	var names []string
+	for _, t := range tools {
+		names = append(names, t.Name)
+	}
+	hint := "run {program} tools to see them"
+	if near := nearest(name, names); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return usageError(fmt.Sprintf("the server has no tool %q", name), hint, nil)
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/tui"
+)
+
+func (p *program) connectCommand() *cobra.Command {
+	o := &clientOptions{}
+	var noTUI bool
+	cmd := &cobra.Command{
+		Use:   "connect [SERVER] [flags]",
+		Short: "Sign in to a server; on a terminal, open the TUI",
+		Long: `Sign in to a server with your browser and keep the tokens; on a terminal, open the
+TUI. SERVER is a URL or the name of a saved server.`,
+		Example: `  mcpdiscord connect
+  mcpdiscord connect https://mcp.example.com/mcp
+  mcpdiscord connect --no-tui --json`,
+		GroupID: groupUse,
+		Args:    atMostOne("SERVER"),
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	addServerFlags(f, o)
+	addSignInFlags(f, o)
+	f.BoolVar(&noTUI, "no-tui", false, "sign in only")
+	f.BoolVar(&o.output.json, "json", false, "print who is signed in as JSON; errors too")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := p.prepare(o); err != nil {
+			return err
+		}
+		return p.connect(cmd.Context(), o, first(args), !noTUI && !o.output.json)
+	}
+	return cmd
+}
+
+func (p *program) connect(ctx context.Context, o *clientOptions, argument string, wantTUI bool) error {
+	cache, err := p.openCache(o)
+	if err != nil {
+		return err
+	}
+	serverURL, err := p.resolve(o, argument, cache)
+	if err != nil {
+		return err
+	}
+	cfg, stop := p.clientConfig(o, serverURL, cache, true)
+	defer stop()
+	conn, err := client.Connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	stop()
+	identity := conn.Identity()
+	if o.output.json {
+		return p.printIdentity(o.output, identity)
+	}
+	p.note("%s", identityLine(identity, time.Now()))
+	if !wantTUI || !isTerminal(p.in) || !isTerminal(p.out) {
+		return nil
+	}
+	return tui.Run(ctx, tui.Config{Session: conn, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ, Program: p.name})
+}
+
+// identityLine says in one line who is signed in, and for how long.
+func identityLine(id client.Identity, now time.Time) string {
+	name := displayName(id)
+	if name == "" {
+		return fmt.Sprintf("connected to %s", id.Server)
+	}
+	if id.Expiry.IsZero() {
+		return fmt.Sprintf("signed in to %s as %s", id.Server, name)
+	}
+	return fmt.Sprintf("signed in to %s as %s; the access token is renewed in %s", id.Server, name, about(id.Expiry.Sub(now)))
+}
+
+func displayName(id client.Identity) string {
+	switch {
+	case id.GlobalName != "" && id.GlobalName != id.Username:
+		return client.PrintableLine(fmt.Sprintf("%s (%s)", id.GlobalName, id.Username))
+	case id.Username != "":
+		return client.PrintableLine(id.Username)
+	}
+	return client.PrintableLine(id.UserID)
+}
+
+// about is a duration as people say it.
+func about(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "a moment"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes", int(d.Round(time.Minute).Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// printedIdentity is who is signed in, as connect --json and status --json
+// print it.
+type printedIdentity struct {
+	Server     string    `json:"server"`
+	Issuer     string    `json:"issuer,omitempty"`
+	ClientID   string    `json:"client_id,omitempty"`
+	DiscordID  string    `json:"discord_id,omitempty"`
+	Username   string    `json:"username,omitempty"`
+	GlobalName string    `json:"global_name,omitempty"`
+	Scopes     []string  `json:"scopes"`
+	Expires    time.Time `json:"expires,omitzero"`
+}
+
+func (p *program) printIdentity(o outputFlags, id client.Identity) error {
+	text, err := json.Marshal(printedIdentity{
+		Server: id.Server, Issuer: id.Issuer, ClientID: id.ClientID, DiscordID: id.UserID, Username: id.Username,
+		GlobalName: id.GlobalName, Scopes: append([]string{}, id.Scopes...), Expires: id.Expiry,
+	})
+	if err != nil {
+		return err
+	}
+	return p.answer(o, text)
+}
+
+// signInEvents tells on stderr what a sign-in is doing.
+func (p *program) signInEvents() func(client.Event) {
+	return func(e client.Event) {
+		switch e.Kind {
+		case client.EventSignIn:
+			p.note("Sign in with your browser: %s", client.PrintableLine(e.URL))
+		case client.EventNoBrowser:
+			p.note("No browser was opened: open the address yourself. From another machine, first run there:")
+			p.note("  ssh -L %d:127.0.0.1:%d HOST", e.Port, e.Port)
+			if isTerminal(p.in) {
+				p.note("or paste the address that your browser ends at.")
+			}
+		case client.EventSignedIn: // the command says it in its own words
+		default:
+			if e.Text != "" {
+				p.note("%s", client.PrintableLine(e.Text))
+			}
+		}
+	}
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// atMostOne refuses a second argument.
+func atMostOne(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) <= 1 {
+			return nil
+		}
+		return usageError(fmt.Sprintf("%s takes one %s", cmd.Name(), name), "run {program} "+cmd.Name()+" --help", nil)
+	}
+}

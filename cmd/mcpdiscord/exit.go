@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/server"
+	"github.com/mcpdiscord/mcpdiscord/internal/store"
+	"github.com/mcpdiscord/mcpdiscord/internal/tokencache"
+)
+
+// Exit codes, a contract with scripts.
+const (
+	exitOK          = 0
+	exitFailure     = 1 // anything not below
+	exitUsage       = 2 // flags, arguments, configuration; nothing was called
+	exitTool        = 3 // the tool answered with an error
+	exitAuth        = 4 // sign-in needed, refused, timed out
+	exitUnavailable = 5 // unreachable, 429, 503: try again
+	exitInterrupted = 130
+)
+
+// userError is an error in the user's words: what happened, and the command to
+// run next. Its cause is never printed.
+type userError struct {
+	code    int
+	kind    string
+	message string
+	hint    string
+	err     error
+}
+
+func (e *userError) Error() string { return e.message }
+func (e *userError) Unwrap() error { return e.err }
+
+func usageError(message, hint string, cause error) error {
+	return &userError{code: exitUsage, kind: "usage", message: message, hint: hint, err: cause}
+}
+
+func failure(message, hint string, cause error) error {
+	return &userError{code: exitFailure, kind: "failure", message: message, hint: hint, err: cause}
+}
+
+// report prints an error, two lines at most, and returns its exit code.
+func (p *program) report(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	e := toUserError(err)
+	e.hint = strings.ReplaceAll(e.hint, "{program}", p.name)
+	e.message = client.PrintableLine(e.message)
+	e.hint = client.PrintableLine(e.hint)
+	if p.jsonErrors {
+		body := map[string]map[string]string{"error": {"kind": e.kind, "message": e.message}}
+		if e.hint != "" {
+			body["error"]["hint"] = e.hint
+		}
+		line, _ := json.Marshal(body) // strings alone: it cannot fail
+		p.note("%s", line)
+		return e.code
+	}
+	p.note("%s: %s", p.name, e.message)
+	if e.hint != "" {
+		p.note("hint: %s", e.hint)
+	}
+	return e.code
+}
+
+var exitCodes = map[client.Kind]int{
+	client.KindFailure: exitFailure, client.KindUsage: exitUsage, client.KindTool: exitTool, client.KindAuth: exitAuth,
+	client.KindUnavailable: exitUnavailable, client.KindInterrupted: exitInterrupted,
+}
+
+// toUserError is the one place where errors of the rooms become exit codes.
+func toUserError(err error) *userError {
+	var (
+		user     *userError
+		ofClient *client.Error
+		ofCache  *tokencache.Error
+		ofStore  *store.Error
+		ofServer *server.Error
+	)
+	switch {
+	case errors.As(err, &user):
+		copied := *user
+		return &copied
+	case errors.As(err, &ofClient):
+		code, known := exitCodes[ofClient.Kind]
+		if !known {
+			code = exitFailure
+		}
+		return &userError{code: code, kind: string(ofClient.Kind), message: ofClient.Message, hint: ofClient.Hint, err: err}
+	case errors.As(err, &ofCache):
+		if errors.Is(err, tokencache.ErrKeychain) {
+			return &userError{code: exitAuth, kind: string(client.KindAuth), message: ofCache.Message, hint: ofCache.Hint, err: err}
+		}
+		return &userError{code: exitFailure, kind: "failure", message: ofCache.Message, hint: ofCache.Hint, err: err}
+	case errors.As(err, &ofStore):
+		return &userError{code: exitFailure, kind: "failure", message: ofStore.Message, hint: ofStore.Hint, err: err}
+	case errors.As(err, &ofServer):
+		return &userError{code: exitFailure, kind: "failure", message: ofServer.Message, hint: ofServer.Hint, err: err}
+	case errors.Is(err, context.Canceled):
+		return &userError{code: exitInterrupted, kind: "interrupted", message: "interrupted", err: err}
+	}
+	return &userError{code: exitFailure, kind: "failure", message: err.Error(), err: err}
+}
+
+// flagError puts cobra's words about a flag into ours, with a suggestion.
+func flagError(cmd *cobra.Command, err error) error {
+	text := err.Error()
+	hint := fmt.Sprintf("run {program} %s to see its flags", strings.TrimPrefix(cmd.CommandPath()+" --help", cmd.Root().Name()+" "))
+	if name, found := strings.CutPrefix(text, "unknown flag: --"); found {
+		var names []string
+		cmd.Flags().VisitAll(visitNames(&names))
+		if near := nearest(name, names); near != "" {
+			hint = "did you mean --" + near + "?"
+		}
+		return usageError("there is no flag --"+name, hint, err)
+	}
+	return usageError(text, hint, err)
+}
+
+// noArguments refuses arguments, with a suggestion where the first one looks
+// like a command.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return usageError(fmt.Sprintf("%s takes no arguments", cmd.Name()), "run {program} "+cmd.Name()+" --help", nil)
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	hint := "run {program} --help to see the commands"
+	if near := nearest(args[0], names); near != "" {
+		hint = "did you mean {program} " + near + "?"
+	}
+	return usageError(fmt.Sprintf("there is no command %q", args[0]), hint, nil)
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/itchyny/gojq"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+// outputFlags say how the answer is printed.
+type outputFlags struct {
+	json, raw bool
+	jq, file  string
+}
+
+// answer prints JSON as the answer: filtered, indented and colored on a
+// terminal, one line elsewhere.
+func (p *program) answer(o outputFlags, text json.RawMessage) error {
+	if o.jq != "" {
+		return p.filtered(o, text)
+	}
+	return p.write(o, func(w io.Writer, terminal bool) error { return writeJSON(w, text, terminal, p.colored(p.out)) })
+}
+
+// write opens what --output names, else stdout.
+func (p *program) write(o outputFlags, print func(w io.Writer, terminal bool) error) error {
+	if o.file == "" {
+		return print(p.out, isTerminal(p.out))
+	}
+	file, err := os.OpenFile(o.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return failure("the answer cannot be written to "+o.file, "check the directory, or leave -o out", err)
+	}
+	err = print(file, false)
+	if closing := file.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return failure("the answer cannot be written to "+o.file, "check the space on the disk", err)
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, text json.RawMessage, terminal, colored bool) error {
+	var b bytes.Buffer
+	if !terminal && !colored {
+		if err := json.Compact(&b, text); err != nil {
+			return err
+		}
+		b.WriteByte('\n')
+		_, err := w.Write(b.Bytes())
+		return err
+	}
+	if err := json.Indent(&b, text, "", "  "); err != nil {
+		return err
+	}
+	shown := client.Printable(b.String())
+	if colored {
+		shown = colorJSON(shown)
+	}
+	_, err := fmt.Fprintln(w, shown)
+	return err
+}
+
+// filtered prints what the jq expression makes of the answer: strings as they
+// are, everything else as JSON, numbers with all their digits.
+func (p *program) filtered(o outputFlags, text json.RawMessage) error {
+	query, err := compileJQ(o.jq)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var value any
+	if err := dec.Decode(&value); err != nil {
+		return failure("the answer is not JSON", "", err)
+	}
+	return p.write(o, func(w io.Writer, terminal bool) error {
+		results := query.Run(value)
+		for {
+			result, more := results.Next()
+			if !more {
+				return nil
+			}
+			if err, isError := result.(error); isError {
+				return usageError("the jq expression does not fit the answer: "+err.Error(), "", err)
+			}
+			line, isString := result.(string)
+			if !isString {
+				raw, err := gojq.Marshal(result)
+				if err != nil {
+					return err
+				}
+				line = string(raw)
+			}
+			if terminal {
+				line = client.Printable(line)
+			}
+			if _, err := fmt.Fprintln(w, line); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// compileJQ compiles a jq expression; commands do it before anything is sent.
+func compileJQ(expression string) (*gojq.Code, error) {
+	query, err := gojq.Parse(expression)
+	if err != nil {
+		return nil, usageError("the expression of --jq is not jq: "+err.Error(), "for example --jq .discord_id", err)
+	}
+	code, err := gojq.Compile(query)
+	if err != nil {
+		return nil, usageError("the expression of --jq cannot be used: "+err.Error(), "for example --jq .discord_id", err)
+	}
+	return code, nil
+}
+
+// result prints what a tool answered.
+func (p *program) result(o outputFlags, r *client.Result) error {
+	switch {
+	case o.raw:
+		return p.answer(o, r.Raw)
+	case len(r.Structured) > 0 && string(r.Structured) != "null":
+		return p.answer(o, r.Structured)
+	case o.json || o.jq != "":
+		content, err := contentOf(r.Raw)
+		if err != nil {
+			return failure("the server's answer is not a tool result", "--raw shows it", err)
+		}
+		return p.answer(o, content)
+	}
+	return p.write(o, func(w io.Writer, terminal bool) error {
+		for _, c := range r.Content {
+			if _, err := fmt.Fprintln(w, contentLine(c, terminal)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// contentOf is a result without structured content, as JSON.
+func contentOf(raw json.RawMessage) (json.RawMessage, error) {
+	var result struct {
+		Content json.RawMessage `json:"content"`
+	}
+	if err := json.Unmarshal(raw, &result); err != nil {
+		return nil, err
+	}
+	if result.Content == nil {
+		result.Content = json.RawMessage("[]")
+	}
+	return json.Marshal(result)
+}
+
+// contentLine is one part of a result without structure. What is no text is
+// named by its type and size.
+func contentLine(c client.Content, terminal bool) string {
+	text := c.Text
+	if c.Type != "text" {
+		text = fmt.Sprintf("[%s]", strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", c.Type, c.MIMEType, byteSize(base64.StdEncoding.DecodedLen(len(c.Data))))), ", "))
+	}
+	if terminal {
+		return client.Printable(text)
+	}
+	return text
+}
+
+func byteSize(n int) string {
+	switch {
+	case n <= 0:
+		return ""
+	case n < 1<<10:
+		return fmt.Sprintf("%dB", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%dKiB", n>>10)
+	}
+	return fmt.Sprintf("%dMiB", n>>20)
+}

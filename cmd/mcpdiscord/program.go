@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+)
+
+// program is one run of mcpdiscord: what it was called, where it reads and
+// writes, and the environment. Only this package reads the environment and the
+// terminal; everything below gets what it needs as arguments.
+type program struct {
+	name   string // as it was invoked, for hints
+	in     *os.File
+	out    *os.File
+	err    *os.File
+	getenv func(string) string
+
+	environ []string // all of the environment, for what describes the terminal
+
+	loopbackDiscord bool // tests alone: real mode against an emulator
+
+	color      string // --color
+	jsonErrors bool   // --json: errors are JSON, too
+}
+
+func newProgram(args []string, getenv func(string) string, environ []string) *program {
+	name := "mcpdiscord"
+	if len(args) > 0 && args[0] != "" {
+		name = strings.TrimSuffix(filepath.Base(args[0]), ".exe")
+	}
+	return &program{name: name, in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: getenv, environ: environ}
+}
+
+// run executes one command line and returns the exit code.
+func (p *program) run(ctx context.Context, args []string) int {
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	err := root.ExecuteContext(ctx)
+	var signaled interrupted
+	if err != nil && errors.As(context.Cause(ctx), &signaled) {
+		err = &userError{code: signaled.code(), kind: "interrupted", message: "interrupted", err: err}
+	}
+	return p.report(err)
+}
+
+const rootLong = `mcpdiscord puts Discord sign-in in front of an MCP server, and uses such servers
+from a terminal.`
+
+const rootExample = `  mcpdiscord demo                     # the whole flow on this machine, narrated
+  mcpdiscord serve --dev              # a server and a Discord emulator
+  mcpdiscord connect                  # sign in; on a terminal, the TUI
+  mcpdiscord call get_user_info       # one call, for scripts`
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "mcpdiscord",
+		Short:             "Discord sign-in for MCP servers, and a client for them",
+		Long:              rootLong,
+		Example:           rootExample,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:              noArguments,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return p.environment(cmd.Flags()) },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
+	root.PersistentFlags().StringVar(&p.color, "color", "auto", "when to color: auto, always, never")
+	root.SetHelpTemplate(helpTemplate)
+	root.SetUsageTemplate(helpTemplate)
+	root.AddGroup(&cobra.Group{ID: groupServe, Title: "Serve:"}, &cobra.Group{ID: groupUse, Title: "Use:"}, &cobra.Group{ID: groupCare, Title: "Care:"})
+	root.SetHelpCommandGroupID(groupCare)
+	root.AddCommand(
+		p.demoCommand(), p.serveCommand(), p.emulatorCommand(),
+		p.connectCommand(), p.toolsCommand(), p.callCommand(), p.statusCommand(), p.logoutCommand(),
+		p.versionCommand(),
+	)
+	return root
+}
+
+// The groups of commands in the help.
+const (
+	groupServe = "serve"
+	groupUse   = "use"
+	groupCare  = "care"
+)
+
+const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}Usage:
+  {{if .Runnable}}{{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} COMMAND{{end}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}{{$cmds := .Commands}}{{range $group := .Groups}}
+
+{{.Title}}{{range $cmds}}{{if (and (eq .GroupID $group.ID) .IsAvailableCommand)}}
+  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Everywhere:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+
+"{{.CommandPath}} COMMAND --help" says more about a command.{{else}}
+
+A flag --a-b is MCPDISCORD_A_B in the environment; docs/configuration.md has the exceptions.{{end}}
+`
+
+// envName is the annotation of a flag whose variable is not MCPDISCORD_A_B; a
+// "-" means that the flag has none.
+const envName = "env"
+
+// flagVariable returns the environment variable of a flag, "" for none.
+func flagVariable(f *pflag.Flag) string {
+	if names := f.Annotations[envName]; len(names) == 1 {
+		return strings.TrimPrefix(names[0], "-")
+	}
+	if f.Name == "help" || f.Name == "version" {
+		return ""
+	}
+	return "MCPDISCORD_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+}
+
+// setVariable makes a flag read another variable than its name says; "-" none.
+func setVariable(flags *pflag.FlagSet, flag, variable string) {
+	if err := flags.SetAnnotation(flag, envName, []string{variable}); err != nil {
+		panic(err) // the flag's name is wrong in the source
+	}
+}
+
+// environment sets each flag that the command line left alone from its
+// variable. An empty variable is an unset one.
+func (p *program) environment(flags *pflag.FlagSet) error {
+	var problem error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := flagVariable(f)
+		if problem != nil || f.Changed || name == "" {
+			return
+		}
+		value := p.getenv(name)
+		if value == "" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			problem = usageError(fmt.Sprintf("%s is not a value for --%s", name, f.Name), "unset "+name+" or give --"+f.Name, err)
+		}
+	})
+	if problem != nil {
+		return problem
+	}
+	switch p.color {
+	case "auto", "always", "never":
+		return nil
+	}
+	return usageError("--color is auto, always or never", "", nil)
+}
+
+// isTerminal says whether a file is a terminal.
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// colored says whether output to f is colored: --color, then NO_COLOR,
+// CLICOLOR_FORCE, TERM=dumb, then whether it is a terminal.
+func (p *program) colored(f *os.File) bool {
+	switch {
+	case p.color == "always":
+		return true
+	case p.color == "never", p.getenv("NO_COLOR") != "":
+		return false
+	case p.getenv("CLICOLOR_FORCE") != "" && p.getenv("CLICOLOR_FORCE") != "0":
+		return true
+	case p.getenv("TERM") == "dumb":
+		return false
+	}
+	return isTerminal(f)
+}
+
+// note writes one line of the conversation to stderr.
+func (p *program) note(format string, args ...any) {
+	fmt.Fprintf(p.err, format+"\n", args...)
+}

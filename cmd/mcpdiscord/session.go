@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/muesli/cancelreader"
+	"github.com/spf13/pflag"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/tokencache"
+)
+
+// defaultServer is where serve --dev is.
+const defaultServer = "http://localhost:8000/mcp"
+
+// clientOptions are the flags of the commands that use a server.
+type clientOptions struct {
+	server, tokenStore string
+	noBrowser          bool
+	callbackPort       int
+	loginTimeout       time.Duration
+	timeout            time.Duration
+	scopes             []string
+	output             outputFlags
+}
+
+func addServerFlags(f *pflag.FlagSet, o *clientOptions) {
+	f.StringVar(&o.server, "server", "", "URL or name of the server (default the one last connected to, else "+defaultServer+")")
+	f.StringVar(&o.tokenStore, "token-store", "auto", "where tokens are kept: auto, keychain, file, plain, memory")
+	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for an answer")
+}
+
+func addSignInFlags(f *pflag.FlagSet, o *clientOptions) {
+	f.BoolVar(&o.noBrowser, "no-browser", false, "print the sign-in URL, open nothing")
+	f.IntVar(&o.callbackPort, "callback-port", 0, "port of the local callback (default a free one)")
+	f.DurationVar(&o.loginTimeout, "login-timeout", 5*time.Minute, "how long to wait for the sign-in")
+	f.StringSliceVar(&o.scopes, "scope", nil, "a scope to ask for besides what the server asks for (repeatable)")
+}
+
+func addOutputFlags(f *pflag.FlagSet, o *clientOptions) {
+	f.BoolVar(&o.output.json, "json", false, "always JSON, errors too")
+	f.StringVar(&o.output.jq, "jq", "", "filter the answer with a jq expression")
+	f.StringVarP(&o.output.file, "output", "o", "", "write the answer to a file")
+}
+
+// prepare checks what can be checked before anything is sent.
+func (p *program) prepare(o *clientOptions) error {
+	p.jsonErrors = o.output.json
+	if o.output.jq != "" {
+		if _, err := compileJQ(o.output.jq); err != nil {
+			return err
+		}
+	}
+	if o.callbackPort < 0 || o.callbackPort > 65535 {
+		return usageError("--callback-port is a port, 0 to 65535", "", nil)
+	}
+	if o.timeout <= 0 || o.loginTimeout < 0 {
+		return usageError("--timeout and --login-timeout are longer than zero", "", nil)
+	}
+	switch tokencache.Store(o.tokenStore) {
+	case tokencache.StoreAuto, tokencache.StoreKeychain, tokencache.StoreFile, tokencache.StorePlain, tokencache.StoreMemory:
+		return nil
+	}
+	return usageError(fmt.Sprintf("there is no token store %q", o.tokenStore), "the stores are auto, keychain, file, plain, memory", nil)
+}
+
+// openCache opens the tokens and the list of known servers.
+func (p *program) openCache(o *clientOptions) (*tokencache.Cache, error) {
+	cfg := tokencache.Config{Store: tokencache.Store(o.tokenStore), Interactive: isTerminal(p.in) && isTerminal(p.err), Notify: func(line string) { p.note("%s", line) }, Getenv: p.getenv}
+	if cfg.Store != tokencache.StoreMemory {
+		dirs, err := p.directories()
+		if err != nil {
+			return nil, err
+		}
+		cfg.StateDir, cfg.ConfigDir = dirs.state, dirs.config
+	}
+	return tokencache.Open(cfg)
+}
+
+// resolve finds the server's URL: the argument, --server (MCPDISCORD_SERVER),
+// the server last connected to, then the default.
+func (p *program) resolve(o *clientOptions, argument string, cache *tokencache.Cache) (string, error) {
+	wanted := argument
+	if wanted == "" {
+		wanted = o.server
+	}
+	servers, err := cache.Servers()
+	if err != nil {
+		return "", err
+	}
+	if wanted == "" {
+		last := tokencache.Server{URL: defaultServer}
+		for _, s := range servers {
+			if s.LastConnected.After(last.LastConnected) {
+				last = s
+			}
+		}
+		return last.URL, nil
+	}
+	if !strings.Contains(wanted, "://") {
+		for _, s := range servers {
+			if s.Name == wanted {
+				return s.URL, nil
+			}
+		}
+		return "", usageError(fmt.Sprintf("there is no saved server %q", wanted), "give the server's URL, for example "+defaultServer, nil)
+	}
+	u, err := url.Parse(wanted)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return "", usageError("the server is an http or https URL", "for example "+defaultServer, err)
+	}
+	if u.User != nil {
+		return "", usageError("a server's URL holds no user name or password", "sign in with {program} connect", nil)
+	}
+	if u.Fragment != "" {
+		return "", usageError("a server's URL has no fragment (#…)", "leave it out", nil)
+	}
+	if u.Scheme == "http" && !isLoopbackHost(u.Hostname()) {
+		return "", usageError("plain http would show the token to the network", "use the server's https URL", nil)
+	}
+	return wanted, nil
+}
+
+// clientConfig is the client's configuration for one command. stop ends what
+// waits for the person at the terminal; it may be called more than once.
+func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokencache.Cache, signIn bool) (_ client.Config, stop func()) {
+	cfg := client.Config{
+		Server: serverURL, Cache: cache, SignIn: signIn,
+		CallbackPort: o.callbackPort, LoginTimeout: o.loginTimeout, Scopes: o.scopes,
+		AccessToken: p.getenv("MCPDISCORD_TOKEN"), Timeout: o.timeout, Version: buildVersion(),
+	}
+	if !signIn {
+		return cfg, func() {}
+	}
+	cfg.Events = p.signInEvents()
+	if !o.noBrowser {
+		cfg.OpenBrowser = func(ctx context.Context, url string) error {
+			return client.OpenBrowser(ctx, url, client.BrowserEnvironment{Getenv: p.getenv})
+		}
+	}
+	if !isTerminal(p.in) {
+		return cfg, func() {}
+	}
+	lines, stopReading := p.pastedLines()
+	cfg.Paste = lines
+	return cfg, sync.OnceFunc(stopReading)
+}
+
+// pastedLines reads the lines that a person pastes while a sign-in waits. stop
+// gives stdin back: nothing that is typed later is lost to it.
+func (p *program) pastedLines() (lines <-chan string, stop func()) {
+	reader, err := cancelreader.NewReader(p.in)
+	if err != nil {
+		return nil, func() {}
+	}
+	pasted, done := make(chan string), make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		scanner := bufio.NewScanner(reader)
+		for scanner.Scan() {
+			select {
+			case pasted <- scanner.Text():
+			case <-done:
+				return
+			}
+		}
+	}()
+	return pasted, func() {
+		close(done)
+		if reader.Cancel() {
+			<-ended
+		}
+		_ = reader.Close()
+	}
+}

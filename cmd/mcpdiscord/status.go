@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+func (p *program) statusCommand() *cobra.Command {
+	o := &clientOptions{}
+	cmd := &cobra.Command{
+		Use:   "status [SERVER] [flags]",
+		Short: "Say who is signed in to a server",
+		Long: `Say who is signed in to a server, and for how long. Exit code 4 means that the
+sign-in cannot be used.`,
+		Example: `  mcpdiscord status
+  mcpdiscord status https://mcp.example.com/mcp
+  mcpdiscord status --json`,
+		GroupID: groupUse,
+		Args:    atMostOne("SERVER"),
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	addServerFlags(f, o)
+	addOutputFlags(f, o)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := p.prepare(o); err != nil {
+			return err
+		}
+		return p.status(cmd.Context(), o, first(args))
+	}
+	return cmd
+}
+
+func (p *program) status(ctx context.Context, o *clientOptions, argument string) error {
+	cfg, err := p.savedConfig(o, argument)
+	if err != nil {
+		return err
+	}
+	id, err := client.Status(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if o.output.json || o.output.jq != "" {
+		return p.printIdentity(o.output, *id)
+	}
+	fmt.Fprintln(p.out, identityLine(*id, time.Now()))
+	return nil
+}
+
+// savedConfig is the client's configuration for the commands that work on a
+// saved sign-in and never start one.
+func (p *program) savedConfig(o *clientOptions, argument string) (client.Config, error) {
+	cache, err := p.openCache(o)
+	if err != nil {
+		return client.Config{}, err
+	}
+	serverURL, err := p.resolve(o, argument, cache)
+	if err != nil {
+		return client.Config{}, err
+	}
+	cfg, _ := p.clientConfig(o, serverURL, cache, false)
+	return cfg, nil
+}

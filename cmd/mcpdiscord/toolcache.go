@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+// toolLife is how long a list of tools is used without asking again.
+const toolLife = 10 * time.Minute
+
+// toolCache keeps the list of a server's tools between runs, so that a call
+// costs one request less. It holds nothing secret; what is wrong with its file
+// only makes the list be asked for.
+type toolCache struct {
+	conn *client.Conn
+	path string // "": nothing is kept
+	now  time.Time
+}
+
+// storedTools is the file.
+type storedTools struct {
+	Server  string        `json:"server"`
+	UserID  string        `json:"user_id"` // what is listed may depend on who asks
+	Fetched time.Time     `json:"fetched"`
+	Tools   []client.Tool `json:"tools"`
+}
+
+func (p *program) newToolCache(conn *client.Conn, serverURL string) *toolCache {
+	c := &toolCache{conn: conn, now: time.Now()}
+	c.path = p.toolPath(serverURL)
+	return c
+}
+
+// toolPath is the file of a server's list, "" where there is no place for it.
+func (p *program) toolPath(serverURL string) string {
+	dirs, err := p.directories()
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(serverURL))
+	return filepath.Join(dirs.cache, "tools", hex.EncodeToString(sum[:16])+".json")
+}
+
+// tools returns the list and whether it is a kept one.
+func (c *toolCache) tools(ctx context.Context, fresh bool) (_ []client.Tool, cached bool, err error) {
+	if !fresh {
+		if kept, ok := c.read(); ok {
+			return kept, true, nil
+		}
+	}
+	tools, err := c.conn.Tools(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	c.save(tools)
+	return tools, false, nil
+}
+
+func (c *toolCache) read() ([]client.Tool, bool) {
+	if c.path == "" {
+		return nil, false
+	}
+	text, err := os.ReadFile(c.path)
+	if err != nil {
+		return nil, false
+	}
+	var kept storedTools
+	id := c.conn.Identity()
+	if json.Unmarshal(text, &kept) != nil || kept.Server != id.Server || kept.UserID != id.UserID {
+		return nil, false
+	}
+	if age := c.now.Sub(kept.Fetched); age < 0 || age > toolLife {
+		return nil, false
+	}
+	// Arguments that travel as headers need the list in this very session.
+	if bytes.Contains(text, []byte("x-mcp-header")) {
+		return nil, false
+	}
+	return kept.Tools, true
+}
+
+// save keeps the list if it can.
+func (c *toolCache) save(tools []client.Tool) {
+	if c.path == "" {
+		return
+	}
+	id := c.conn.Identity()
+	text, err := json.Marshal(storedTools{Server: id.Server, UserID: id.UserID, Fetched: c.now, Tools: tools})
+	if err != nil || os.MkdirAll(filepath.Dir(c.path), 0o700) != nil {
+		return
+	}
+	file, err := os.CreateTemp(filepath.Dir(c.path), ".tools-*")
+	if err != nil {
+		return
+	}
+	_, err = file.Write(text)
+	if closing := file.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Rename(file.Name(), c.path)
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version and commit are set by the release build; go install leaves them to
+// the build information.
+var version, commit string
+
+// buildVersion returns the program's version, "devel" where none is known.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
+func (p *program) versionCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  mcpdiscord version\n  mcpdiscord version --json",
+		GroupID: groupCare,
+		Args:    noArguments,
+	}
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		p.jsonErrors = *asJSON
+		if *asJSON {
+			line, err := json.Marshal(map[string]string{
+				"version": buildVersion(), "commit": commit, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+			})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(p.out, string(line))
+			return nil
+		}
+		fmt.Fprintf(p.out, "mcpdiscord %s %s/%s\n", buildVersion(), runtime.GOOS, runtime.GOARCH)
+		return nil
+	}
+	return cmd
+}
