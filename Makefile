@@ -1,0 +1,43 @@
+# make test and make lint set up what they need. Everything downloads only from
+# the package registries of Go, Debian and npm.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+
+GO      ?= go
+TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
+LDFLAGS := -s -w
+
+.PHONY: build test lint format conformance bench setup clean
+
+build: ## the program, as it is released
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiscord ./cmd/mcpdiscord
+
+setup: ## what the tests need beside Go: gcc, a Secret Service, Chromium
+	@scripts/setup.sh
+
+test: setup ## everything, under the race detector; then a real keychain and a real browser
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 8m ./...
+	scripts/with-keyring.sh $(GO) test -tags keychain -run Keychain -count=1 -timeout 3m ./internal/tokencache ./cmd/mcpdiscord
+	$(GO) test -tags chromium -run Chromium -count=1 -timeout 3m ./cmd/mcpdiscord
+
+lint: ## formatted, tidy, linted; vetted and built for six targets
+	@test -z "$$($(GO) tool -modfile=tools/go.mod golangci-lint fmt --diff | head -n 40 | tee /dev/stderr)"
+	$(GO) mod tidy -diff
+	$(LINT) run ./...
+	GOOS=darwin $(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+	@set -e; for target in $(TARGETS); do echo "build $$target"; \
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o /dev/null ./cmd/mcpdiscord; done
+
+format:
+	$(LINT) fmt
+
+conformance: ## the official MCP conformance suite, pinned (conformance/README.md)
+	conformance/run.sh
+
+bench: ## the figures of docs/performance.md
+	scripts/bench.sh
+
+clean:
+	rm -rf bin dist .cache conformance/node_modules conformance/results

