@@ -136,7 +136,7 @@ func (s *Server) newRequest(query url.Values) (*pendingRequest, error) {
 		return nil, err
 	}
 	if !covers(s.cfg.supportedScopes(), asked) {
-		return nil, errInvalidScope("a scope that this server does not have")
+		return nil, errInvalidScope("the request names a scope that this server does not have")
 	}
 	nonce := make([]byte, nonceBytes)
 	_, _ = rand.Read(nonce) // never fails

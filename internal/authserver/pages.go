@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -108,6 +110,8 @@ func (p *pages) consent(w http.ResponseWriter, c *Client, req *pendingRequest, s
 	for _, scope := range req.Scopes {
 		data.Scopes = append(data.Scopes, describeScope(scope))
 	}
+	// Who you are first, what it may do last.
+	slices.SortStableFunc(data.Scopes, func(a, b scopeText) int { return cmp.Compare(a.rank(), b.rank()) })
 	return p.write(w, http.StatusOK, "consent.html", data)
 }
 
@@ -126,7 +130,7 @@ func (p *pages) failure(w http.ResponseWriter, e *Error) {
 	case e.Status == http.StatusTooManyRequests:
 		data.Heading, data.Advice = "One moment, please", "Nothing was sent to the app."
 	case e.Status >= http.StatusInternalServerError:
-		data.Heading, data.Advice = "This is not your fault", "Go back to your app and try again in a minute."
+		data.Heading, data.Advice = "This server has a problem", "Go back to your app and try again in a minute."
 	case e.Status == http.StatusForbidden:
 		data.Heading, data.Advice = "This sign-in was stopped", "If somebody sent you a link to this page, close it: they may have tried to sign in as you."
 	}
@@ -183,6 +187,16 @@ func describeScope(scope string) scopeText {
 		text.Title, text.Detail = "Use another Discord permission", "Discord describes it on its own page"
 	}
 	return text
+}
+
+func (t scopeText) rank() int {
+	switch {
+	case t.Name == scopeIdentify:
+		return 0
+	case t.Grave:
+		return 2
+	}
+	return 1
 }
 
 // initial is the letter that stands for a client.

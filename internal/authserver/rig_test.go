@@ -43,7 +43,7 @@ func signingKey() []byte { return bytes.Repeat([]byte{7}, 32) }
 // clock that a test moves, and a log that it reads. The server itself listens
 // nowhere: browsers reach its handler in process, under its base URL.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	base   string
 	emu    *emulator.Emulator
 	cfg    authserver.Config
@@ -56,7 +56,7 @@ type rig struct {
 
 // newRig starts a rig on loopbackBase with the scopes identify, and email and
 // guilds on demand. Each change is made to its configuration before.
-func newRig(t *testing.T, changes ...func(*authserver.Config)) *rig {
+func newRig(t testing.TB, changes ...func(*authserver.Config)) *rig {
 	t.Helper()
 	c := &clock{}
 	emu, emuURL, stop, err := emulator.Start(emulator.Config{
@@ -117,6 +117,13 @@ func (r *rig) start() {
 	}
 }
 
+// with is the same rig for another test, such as one run of a fuzz target.
+func (r *rig) with(t testing.TB) *rig {
+	other := *r
+	other.t = t
+	return &other
+}
+
 // RoundTrip serves requests to the base URL in process; others go out.
 func (r *rig) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !strings.HasPrefix(req.URL.String(), r.base+"/") {
@@ -156,7 +163,7 @@ func (a *answer) Query(name string) string {
 }
 
 // JSON decodes the body.
-func (a *answer) JSON(t *testing.T) map[string]any {
+func (a *answer) JSON(t testing.TB) map[string]any {
 	t.Helper()
 	var v map[string]any
 	if err := json.Unmarshal([]byte(a.Body), &v); err != nil {
@@ -292,7 +299,7 @@ func (b *browser) authorize(clientID string, changes ...string) *answer {
 var hiddenRequest = regexp.MustCompile(`name="request" value="([^"]+)"`)
 
 // sealed is the hidden field of a consent page.
-func (a *answer) sealed(t *testing.T) string {
+func (a *answer) sealed(t testing.TB) string {
 	t.Helper()
 	found := hiddenRequest.FindStringSubmatch(a.Body)
 	if a.Status != http.StatusOK || found == nil {
@@ -386,7 +393,7 @@ func (l *logBuffer) String() string {
 
 // isError fails unless the answer takes this error to the client, as an
 // authorization response should: with iss and the client's state.
-func (a *answer) isError(t *testing.T, base, code string) {
+func (a *answer) isError(t testing.TB, base, code string) {
 	t.Helper()
 	if a.Status != http.StatusSeeOther || a.Location == nil {
 		t.Fatalf("status %d, body %s, want a redirect with %s", a.Status, a.Body, code)
@@ -399,7 +406,7 @@ func (a *answer) isError(t *testing.T, base, code string) {
 }
 
 // isPage fails unless the answer is a page of ours with every header of one.
-func (a *answer) isPage(t *testing.T, status int) {
+func (a *answer) isPage(t testing.TB, status int) {
 	t.Helper()
 	if a.Status != status || a.Location != nil {
 		t.Fatalf("status %d, location %v, want a page with %d: %s", a.Status, a.Location, status, a.Body)
