@@ -3,6 +3,7 @@ package client_test
 import (
 	"net"
 	"testing"
+	"time"
 )
 
 // occupy takes a loopback port for the length of the test.
@@ -13,4 +14,18 @@ func occupy(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ln.Close() })
+}
+
+// poll waits for a condition that another goroutine brings about.
+func poll(t *testing.T, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatal("it did not happen")
+		}
+	}
 }
