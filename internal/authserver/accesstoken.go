@@ -51,8 +51,9 @@ func (s *Server) signAccess(g *Grant, scopes []string, issued, expires time.Time
 	if err != nil {
 		return "", fmt.Errorf("encoding access token: %w", err)
 	}
-	key := jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: s.keys.jwt, KeyID: s.keys.kid}}
-	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType(accessType))
+	key := jose.SigningKey{Algorithm: jose.HS256, Key: s.keys.jwt}
+	header := (&jose.SignerOptions{}).WithType(accessType).WithHeader("kid", s.keys.kid)
+	signer, err := jose.NewSigner(key, header)
 	if err != nil {
 		return "", fmt.Errorf("making the access token signer: %w", err)
 	}

@@ -179,8 +179,8 @@ type liveGrant struct {
 // grantState is a grant as the store had it. It does not change.
 type grantState struct {
 	live       bool
+	clientID   string
 	user       User
-	scopes     []string
 	generation uint32
 	confirmed  bool
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/discord"
 )
 
-// revokeTimeout bounds the call that tells Discord: the client's own logout is
-// done by then and waits for nothing else.
+// revokeTimeout bounds the call that tells Discord, and how long a client waits
+// for it: its own logout is done by then.
 const revokeTimeout = 5 * time.Second
 
 // serveRevoke is POST /revoke (RFC 7009). Either token ends the whole grant. A
@@ -77,6 +77,8 @@ func (s *Server) grantOf(token string) string {
 // under the lease of sign-ins and renewals. What Discord answers changes
 // nothing: the grant has ended, and we forget the tokens.
 func (s *Server) tellDiscord(ctx context.Context, userID string) {
+	ctx, stop := context.WithTimeout(ctx, revokeTimeout)
+	defer stop()
 	err := s.mem.flight(ctx, "revoke "+userID, func(ctx context.Context) error {
 		if err := s.forgetEnded(ctx, userID); err != nil {
 			return err

@@ -130,7 +130,7 @@ func (s *Server) answerTokens(g *Grant, t refreshToken, scopes []string, now, ex
 	return &tokenResponse{
 		AccessToken:  access,
 		TokenType:    "Bearer",
-		ExpiresIn:    max(0, int64(expires.Sub(now)/time.Second)),
+		ExpiresIn:    int64(expires.Sub(now.Truncate(time.Second)) / time.Second),
 		RefreshToken: s.keys.formatRefresh(t),
 		Scope:        formatScope(scopes),
 		DiscordUser:  discordUser{ID: g.User.ID, Username: g.User.Username, GlobalName: g.User.GlobalName},
