@@ -130,7 +130,7 @@ func picture(t *testing.T, tab context.Context, name string) error {
 		width, height int64
 	}{{"desk", 1100, 760}, {"phone", 390, 780}} {
 		for _, scheme := range []string{"light", "dark"} {
-			media := emulation.SetEmulatedMediaParams{Features: []emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+			media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
 			if err := chromedp.Do(tab, chromedp.EmulateViewport(size.width, size.height), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 				_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media)
 				return err

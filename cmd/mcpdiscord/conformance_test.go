@@ -77,11 +77,14 @@ func TestConformanceAuthorization(t *testing.T) {
 	}
 	authorizeURL := regexp.MustCompile(regexp.QuoteMeta(issuer) + `/authorize\?\S+`)
 	visited := make(chan error, 1)
-	visits := 0
+	visits, address := 0, ""
 	var output strings.Builder
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		output.WriteString(lines.Text() + "\n")
-		if address := authorizeURL.FindString(lines.Text()); address != "" && visits == 0 {
+		if found := authorizeURL.FindString(lines.Text()); found != "" {
+			address = found
+		}
+		if strings.Contains(lines.Text(), "Callback server started") && address != "" && visits == 0 {
 			visits++
 			go func() {
 				_, err := newPerson(false, demoUser, http.DefaultTransport).visit(ctx, address)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +23,7 @@ func TestMain(m *testing.M) {
 		"mcpdiscord": func() { os.Exit(runForScripts()) },
 		"browser":    func() { os.Exit(runBrowser()) },
 		"oauth":      func() { os.Exit(runOAuth()) },
+		"protected":  func() { os.Exit(runUpstream()) },
 	})
 }
 
@@ -77,10 +79,12 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setUpScript,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": cmdServe,
-			"stop":  cmdStop,
-			"lines": cmdLines,
-			"exits": cmdExits,
+			"serve":    cmdServe,
+			"upstream": cmdUpstream,
+			"fault":    cmdFault,
+			"end":      cmdEnd,
+			"lines":    cmdLines,
+			"exits":    cmdExits,
 		},
 	})
 }
@@ -127,11 +131,36 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 		addr = "127.0.0.1:" + port
 	}
 	arguments := append([]string{"serve", "--addr", addr, "--addr-file", addrFile}, args[1:]...)
+	url := start(ts, name, addrFile, exec.Command("mcpdiscord", arguments...))
+	ts.Setenv(name, url)
+	ts.Setenv("MCPDISCORD_SERVER", url)
+	if found := regexp.MustCompile(`emulator on (http://[0-9.:]+[0-9])`).FindStringSubmatch(ts.ReadFile(name + ".log")); found != nil {
+		ts.Setenv(name+"_EMULATOR", found[1])
+	}
+	ts.Setenv(name+"_PORT", strings.TrimSuffix(url[strings.LastIndex(url, ":")+1:], "/mcp"))
+}
+
+// cmdUpstream starts an MCP server without a door and sets $upstream to its URL.
+func cmdUpstream(ts *testscript.TestScript, _ bool, _ []string) {
+	file := ts.MkAbs("upstream.addr")
+	ts.Setenv("upstream", start(ts, "upstream", file, exec.Command("protected", file)))
+}
+
+// cmdFault tells the emulator of a server to fail: fault NAME JSON.
+func cmdFault(ts *testscript.TestScript, _ bool, args []string) {
+	response, err := http.Post(ts.Getenv(args[0]+"_EMULATOR")+"/emulator/faults", "application/json", strings.NewReader(args[1]))
+	ts.Check(err)
+	defer response.Body.Close()
+	if response.StatusCode >= 300 {
+		ts.Fatalf("the emulator answered %s", response.Status)
+	}
+}
+
+// start starts a process of the script, waits for its address in a file, and
+// ends it with the script.
+func start(ts *testscript.TestScript, name, addrFile string, cmd *exec.Cmd) string {
 	log, err := os.OpenFile(ts.MkAbs(name+".log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	ts.Check(err)
-	path, err := exec.LookPath("mcpdiscord")
-	ts.Check(err)
-	cmd := exec.Command(path, arguments...)
 	cmd.Env = scriptEnvironment(ts)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Stdout, cmd.Stderr = log, log
@@ -143,11 +172,9 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { _ = cmd.Process.Kill(); <-process.exited })
 	url := awaitFile(addrFile, process.exited)
 	if url == "" {
-		ts.Fatalf("serve %s did not start:\n%s", name, ts.ReadFile(name+".log"))
+		ts.Fatalf("%s did not start:\n%s", name, ts.ReadFile(name+".log"))
 	}
-	ts.Setenv(name, url)
-	ts.Setenv("MCPDISCORD_SERVER", url)
-	ts.Setenv(name+"_PORT", strings.TrimSuffix(url[strings.LastIndex(url, ":")+1:], "/mcp"))
+	return url
 }
 
 // awaitFile waits until serve has written its URL; "" when it ended instead.
@@ -166,9 +193,9 @@ func awaitFile(path string, exited <-chan struct{}) string {
 	}
 }
 
-// cmdStop ends a server that serve started: stop NAME [INT|TERM|KILL]. Signals
+// cmdEnd ends a server that serve started: end NAME [INT|TERM|KILL]. Signals
 // other than KILL must end it with exit code 0.
-func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
+func cmdEnd(ts *testscript.TestScript, neg bool, args []string) {
 	process := ts.Value(servers{}).(map[string]*running)[args[0]]
 	if neg || process == nil {
 		ts.Fatalf("no server %s is running", args[0])
