@@ -175,7 +175,8 @@ func (b *budget) refused() {
 	minute := b.now().Unix() / 60
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	slot := &b.bad[uint64(minute)%uint64(len(b.bad))] //nolint:gosec // a clock before 1970 must not panic either
+	// Unsigned, so that a clock before 1970 does not panic.
+	slot := &b.bad[uint64(minute)%uint64(len(b.bad))]
 	if slot.minute != minute {
 		*slot = badMinute{minute: minute}
 	}

@@ -2,6 +2,7 @@ package discord_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -71,6 +72,7 @@ func TestAnswers(t *testing.T) {
 		{"empty", 200, ``, discord.ErrUnavailable},
 		{"null", 200, `null`, discord.ErrUnavailable},
 		{"too large", 200, `{` + pair + `,"x":"` + strings.Repeat("x", 1<<20) + `"}`, discord.ErrUnavailable},
+		{"too large, but only of spaces", 200, `{` + pair + `}` + strings.Repeat(" ", 1<<20), discord.ErrUnavailable},
 		{"redirect", 302, ``, discord.ErrUnavailable},
 		{"dead", 400, `{"error":"invalid_grant","error_description":"x"}`, discord.ErrInvalidGrant},
 		{"dead but 500", 500, `{"error":"invalid_grant"}`, discord.ErrUnavailable},
@@ -111,6 +113,33 @@ func TestAnswers(t *testing.T) {
 				t.Error("tokens are missing")
 			}
 		})
+	}
+}
+
+// endless is a body that never ends, and counts what was read of it.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read > 1<<24 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = ' '
+	}
+	e.read += len(p)
+	return len(p), nil
+}
+
+func TestEndlessAnswer(t *testing.T) {
+	t.Parallel()
+	body := &endless{}
+	c := newClient(t, without(nil, func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
+	}))
+	_, err := c.Refresh(t.Context(), "token")
+	wantError(t, err, discord.ErrUnavailable)
+	if body.read > 1<<20+1 {
+		t.Errorf("read %d bytes", body.read)
 	}
 }
 

@@ -3,8 +3,9 @@ package emulator_test
 import (
 	"context"
 	"encoding/json"
-	"io"
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -148,36 +149,56 @@ func TestLostAnswerDoesTheWork(t *testing.T) {
 }
 
 // TestHang waits until the emulator counts the call, then gives up: the
-// emulator must notice, or stop would never return.
+// emulator must notice, or its connections would pile up.
 func TestHang(t *testing.T) {
 	t.Parallel()
-	s := start(t)
-	s.addFault(`{"endpoint":"token","kind":"hang"}`)
+	e, err := emulator.New(emulator.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Fault(emulator.Fault{Endpoint: emulator.EndpointToken, Kind: emulator.FaultHang}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		e.ServeHTTP(w, r)
+	}))
+	defer server.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	// Not a form: nothing but the fault reads this body.
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/api/v10/oauth2/token", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	failed := make(chan error, 1)
 	go func() {
-		r := s.request(http.MethodPost, "/api/v10/oauth2/token", strings.Repeat("x", 1000)).WithContext(ctx)
-		resp, err := s.browser.Do(r)
+		resp, err := server.Client().Do(r)
 		if err == nil {
-			_, err = io.Copy(io.Discard, resp.Body)
 			_ = resp.Body.Close()
 		}
 		failed <- err
 	}()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for s.Counters()[emulator.EndpointToken].Results["hang"] != 1 {
+	for e.Counters()[emulator.EndpointToken].Results["hang"] != 1 {
 		<-tick.C
 	}
 	select {
-	case err := <-failed:
-		t.Fatalf("it answered: %v", err)
+	case <-ended:
+		t.Fatal("it answered")
 	default:
 	}
 	cancel()
-	if err := <-failed; err == nil {
-		t.Error("it answered")
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v", err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		server.CloseClientConnections()
+		t.Error("the emulator did not notice")
 	}
 }
 

@@ -255,12 +255,14 @@ func TestFloodIsBounded(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	login := s.signIn(nelly, "identify")
-	first := s.choose(nelly, query()).Get("code")
+	first, second := s.choose(nelly, query()).Get("code"), s.choose(nelly, query()).Get("code")
 	for range 1024 {
 		s.choose(nelly, query())
 	}
 	a := s.token("grant_type", "authorization_code", "code", first, "redirect_uri", redirect)
 	want(t, "the oldest code", a, http.StatusBadRequest, "invalid_grant")
+	a = s.token("grant_type", "authorization_code", "code", second, "redirect_uri", redirect)
+	want(t, "the second one", a, http.StatusBadRequest, "invalid_grant")
 
 	for range 300 {
 		a = s.token("grant_type", "client_credentials", "scope", "identify")

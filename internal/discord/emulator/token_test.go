@@ -72,6 +72,8 @@ func TestCode(t *testing.T) {
 	s := start(t)
 	verifier := oauth2.GenerateVerifier()
 	pkce := []string{"code_challenge", oauth2.S256ChallengeFromVerifier(verifier), "code_challenge_method", "S256"}
+	short := verifier[:42]
+	shortPKCE := []string{"code_challenge", oauth2.S256ChallengeFromVerifier(short), "code_challenge_method", "S256"}
 	tests := []struct {
 		name              string
 		query             []string
@@ -85,7 +87,7 @@ func TestCode(t *testing.T) {
 		{"no redirect URI", pkce, "", verifier, 0, 400},
 		{"other verifier", pkce, redirect, oauth2.GenerateVerifier(), 0, 400},
 		{"no verifier", pkce, redirect, "", 0, 400},
-		{"short verifier", pkce, redirect, verifier[:42], 0, 400},
+		{"short verifier", shortPKCE, redirect, short, 0, 400},
 		{"verifier out of nowhere", nil, redirect, verifier, 0, 400},
 		{"expired", pkce, redirect, verifier, 11 * time.Minute, 400},
 	}
