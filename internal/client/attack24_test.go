@@ -295,7 +295,7 @@ func TestAttack24HostileServer(t *testing.T) {
 		"endless result": {handler: endless, kind: client.KindFailure},
 		"endless stream": {handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
-			chunk := []byte("event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":\"" + strings.Repeat("x", 64<<10) + "\"}}\n\n")
+			chunk := []byte(": " + strings.Repeat("x", 64<<10) + "\n\n")
 			for {
 				if _, err := w.Write(chunk); err != nil {
 					return

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"golang.org/x/oauth2"
 )
@@ -140,8 +139,7 @@ func (c *Conn) Call(ctx context.Context, name string, arguments json.RawMessage)
 	err := c.run(ctx, func(ctx context.Context, session *mcp.ClientSession, watch *trace) error {
 		// New parameters per call: the SDK writes into them.
 		_, err := session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: arguments})
-		var refused *jsonrpc.Error
-		if errors.As(err, &refused) && refused.Code == mcp.CodeHeaderMismatch && !listed {
+		if said := protocolError(err); said != nil && said.Code == mcp.CodeHeaderMismatch && !listed {
 			// The tool wants arguments mirrored in headers, which the SDK does
 			// once it has seen the tool's schema.
 			listed = true

@@ -22,7 +22,6 @@ func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 	status, html, retry, stopped := watch.status, watch.html, watch.retry, watch.stopped
 	watch.mu.Unlock()
 	var own *Error
-	var protocol *jsonrpc.Error
 	var answered *statusError
 	switch {
 	case errors.As(err, &own):
@@ -43,8 +42,8 @@ func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 		return &Error{Kind: KindFailure, Message: s.server + " redirects to another place", Hint: "use the address that it moved to", Err: err}
 	case errors.As(err, &answered), unavailableStatus(status):
 		return s.busy(status, retry.String(), retry > 0, err)
-	case errors.As(err, &protocol):
-		return &Error{Kind: KindFailure, Message: fmt.Sprintf("%s answered: %s", s.server, brief(protocol.Message)), Err: err}
+	case protocolError(err) != nil:
+		return &Error{Kind: KindFailure, Message: fmt.Sprintf("%s answered: %s", s.server, brief(protocolError(err).Message)), Err: err}
 	case stopped != nil && status == 0:
 		return explainNetwork("cannot reach "+s.url.Host, stopped)
 	case status >= 500:
@@ -57,6 +56,16 @@ func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 		return explainNetwork("cannot reach "+s.url.Host, err)
 	}
 	return notMCP(s.server, err)
+}
+
+// protocolError finds what the server said in JSON-RPC. The SDK's own mark for
+// a request that was not accepted has the same type and says nothing.
+func protocolError(err error) *jsonrpc.Error {
+	var said *jsonrpc.Error
+	if errors.As(err, &said) && said.Message != "rejected by transport" {
+		return said
+	}
+	return nil
 }
 
 func notMCP(server string, err error) error {
