@@ -24,7 +24,7 @@ func TestAttack28SignInFloodLeavesRefreshes(t *testing.T) {
 		start := time.Now()
 		var mu sync.Mutex
 		perSecond := make(map[int]int)
-		c := newClient(t, without(nil, func(r *http.Request) (*http.Response, error) {
+		c := newClient(t, without(nil, func(*http.Request) (*http.Response, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			perSecond[int(time.Since(start)/time.Second)]++
@@ -111,7 +111,7 @@ func TestHold(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			clock, limited, calls := newClock(), true, 0
-			c := newClient(t, without(clock.Now, func(r *http.Request) (*http.Response, error) {
+			c := newClient(t, without(clock.Now, func(*http.Request) (*http.Response, error) {
 				calls++
 				if limited {
 					return reply(429, tt.body, tt.header...), nil

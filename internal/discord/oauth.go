@@ -12,9 +12,11 @@ import (
 )
 
 const (
-	tokenPath  = "/api/v10/oauth2/token"
+	tokenPath  = "/api/v10/oauth2/token" //nolint:gosec // a path, not a credential
 	revokePath = "/api/v10/oauth2/token/revoke"
+)
 
+const (
 	maxCode     = 1024                 // bytes; Discord's have 30
 	tokenLife   = 7 * 24 * time.Hour   // what Discord says, for an answer that does not
 	maxLife     = 365 * 24 * time.Hour // more is a mistake

@@ -134,7 +134,7 @@ func TestEndlessAnswer(t *testing.T) {
 	t.Parallel()
 	body := &endless{}
 	c := newClient(t, without(nil, func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(body)}, nil
 	}))
 	_, err := c.Refresh(t.Context(), "token")
 	wantError(t, err, discord.ErrUnavailable)

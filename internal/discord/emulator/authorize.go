@@ -102,7 +102,7 @@ func (e *Emulator) authorizeSubmit(w http.ResponseWriter, r *http.Request) {
 		e.page(w, http.StatusBadRequest, problemPage("There is no such user", "Go back and choose one of those shown."))
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // the emulator is http on loopback; the cookie names a test user
 		Name: userCookie, Value: user, Path: "/oauth2", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: strings.HasPrefix(e.cfg.URL, "https:"),
 	})
@@ -139,7 +139,7 @@ func (a *authorization) answer(w http.ResponseWriter, r *http.Request, values ur
 	}
 	target.RawQuery += values.Encode()
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	http.Redirect(w, r, target.String(), http.StatusSeeOther)
+	http.Redirect(w, r, target.String(), http.StatusSeeOther) //nolint:gosec // redirectAllowed was asked
 }
 
 // parseAuthorization checks a query. What is wrong with the application or the

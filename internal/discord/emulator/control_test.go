@@ -35,16 +35,26 @@ func TestFaultsOverHTTP(t *testing.T) {
 		header      map[string]string
 		body        string
 	}{
-		{"rate limit", `{"endpoint":"users/@me","kind":"rate_limit","retry_after":2.5}`, 429,
+		{
+			"rate limit", `{"endpoint":"users/@me","kind":"rate_limit","retry_after":2.5}`, 429,
 			map[string]string{"Retry-After": "3", "X-RateLimit-Scope": "user", "X-RateLimit-Global": "", "X-RateLimit-Remaining": "0"},
-			`{"message":"You are being rate limited.","retry_after":2.500,"global":false}` + "\n"},
-		{"global rate limit", `{"endpoint":"any","kind":"rate_limit","global":true}`, 429,
+			`{"message":"You are being rate limited.","retry_after":2.500,"global":false}` + "\n",
+		},
+		{
+			"global rate limit", `{"endpoint":"any","kind":"rate_limit","global":true}`, 429,
 			map[string]string{"Retry-After": "1", "X-RateLimit-Scope": "global", "X-RateLimit-Global": "true"},
-			`{"message":"You are being rate limited.","retry_after":1.000,"global":true}` + "\n"},
-		{"error", `{"endpoint":"any","kind":"error"}`, 500, map[string]string{"Retry-After": ""},
-			`{"message":"500: Internal Server Error","code":0}` + "\n"},
-		{"503", `{"endpoint":"any","kind":"error","status":503,"retry_after":60}`, 503, map[string]string{"Retry-After": "60"},
-			`{"message":"503: Service Unavailable","code":0}` + "\n"},
+			`{"message":"You are being rate limited.","retry_after":1.000,"global":true}` + "\n",
+		},
+		{
+			"error", `{"endpoint":"any","kind":"error"}`, 500,
+			map[string]string{"Retry-After": ""},
+			`{"message":"500: Internal Server Error","code":0}` + "\n",
+		},
+		{
+			"503", `{"endpoint":"any","kind":"error","status":503,"retry_after":60}`, 503,
+			map[string]string{"Retry-After": "60"},
+			`{"message":"503: Service Unavailable","code":0}` + "\n",
+		},
 		{"unauthorized", `{"endpoint":"any","kind":"unauthorized"}`, 401, nil, `{"message":"401: Unauthorized","code":0}` + "\n"},
 		{"html", `{"endpoint":"any","kind":"html"}`, 429, map[string]string{"Content-Type": "text/html; charset=UTF-8"}, ""},
 		{"truncate", `{"endpoint":"any","kind":"truncate"}`, 200, map[string]string{"Content-Type": "application/json"}, ""},
