@@ -1,0 +1,40 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
+)
+
+// ListenWith is Listen with another way to bind.
+func ListenWith(bind func(network, address string) (net.Listener, error), addr, baseURL string) ([]net.Listener, error) {
+	return listen(bind, addr, baseURL)
+}
+
+// ParseMessage shows what the door sees in a message.
+func ParseMessage(body []byte) (id, method, tool string, err error) {
+	m, err := parseMessage(body)
+	return m.id, m.method, m.tool, err
+}
+
+// AddTool adds a tool of a test, before the server is used.
+func (s *Server) AddTool(name string, scopes []string, run func(ctx context.Context, id *authserver.Identity) (any, error)) {
+	t := tool{
+		def:    &mcp.Tool{Name: name, InputSchema: noArguments},
+		scopes: scopes,
+		needs:  append(append([]string{}, s.required...), scopes...),
+		run:    run,
+	}
+	s.tools[name] = t
+	s.sdk.AddTool(t.def, s.handlerOf(t))
+}
+
+// HandleFunc adds a route of a test, before the server is used.
+func (s *Server) HandleFunc(pattern string, h http.HandlerFunc) { s.mux.HandleFunc(pattern, h) }
+
+// SafeHeader shows how a name is written into a header.
+func SafeHeader(text string) string { return safeHeader(text) }
