@@ -56,9 +56,11 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
 	stop()
 	identity := conn.Identity()
+	if err := conn.Close(); err != nil {
+		return err
+	}
 	if o.output.json {
 		return p.printIdentity(o.output, identity)
 	}
@@ -66,6 +68,14 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 	if !wantTUI || !isTerminal(p.in) || !isTerminal(p.out) {
 		return nil
 	}
+	// The screen belongs to the TUI: nothing behind it starts a sign-in, whose
+	// questions nobody would see.
+	cfg.SignIn, cfg.Events, cfg.OpenBrowser, cfg.Paste = false, nil, nil, nil
+	conn, err = client.Connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
 	return tui.Run(ctx, tui.Config{Session: conn, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ, Program: p.name})
 }
 
@@ -135,7 +145,7 @@ func (p *program) signInEvents() func(client.Event) {
 	return func(e client.Event) {
 		switch e.Kind {
 		case client.EventSignIn:
-			p.note("Sign in with your browser: %s", client.PrintableLine(e.URL))
+			p.note("Sign in with your browser:\n%s", client.PrintableLine(e.URL))
 		case client.EventNoBrowser:
 			p.note("No browser was opened: open the address yourself. From another machine, first run there:")
 			p.note("  ssh -L %d:127.0.0.1:%d HOST", e.Port, e.Port)
