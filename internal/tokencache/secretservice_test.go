@@ -182,7 +182,6 @@ func TestLockedSecretService(t *testing.T) {
 		if !strings.Contains(out, "keychain: true") || !strings.Contains(out, "--token-store file") {
 			t.Errorf("locked: %s", out)
 		}
-		t.Log(out)
 	}
 	if out := runReal(t, dir, tokencache.StoreFile, "DBUS_SESSION_BUS_ADDRESS="+address); !strings.Contains(out, "store: file") {
 		t.Errorf("after the hint: %s", out)
