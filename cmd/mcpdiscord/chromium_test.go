@@ -71,7 +71,7 @@ func TestChromiumPages(t *testing.T) {
 	if strings.TrimSpace(text) == "" {
 		t.Error("the error page is empty")
 	}
-	if err := picture(t, tab, "error"); err != nil {
+	if err := picture(tab, "error"); err != nil {
 		t.Error(err)
 	}
 }
@@ -81,13 +81,13 @@ func browse(t *testing.T, tab context.Context, address string) error {
 	if err := chromedp.Do(tab, chromedp.Navigate(address), chromedp.WaitVisible(approve)); err != nil {
 		return err
 	}
-	if err := picture(t, tab, "consent"); err != nil {
+	if err := picture(tab, "consent"); err != nil {
 		return err
 	}
 	if err := chromedp.Do(tab, chromedp.Click(approve), chromedp.WaitVisible(nelly)); err != nil {
 		return err
 	}
-	if err := picture(t, tab, "emulator"); err != nil {
+	if err := picture(tab, "emulator"); err != nil {
 		return err
 	}
 	if err := chromedp.Do(tab, chromedp.Click(nelly)); err != nil {
@@ -116,11 +116,11 @@ func browse(t *testing.T, tab context.Context, address string) error {
 	if !strings.Contains(text, "signed in") && !strings.Contains(text, "Signed in") {
 		t.Errorf("the last page says %q", text)
 	}
-	return picture(t, tab, "signed-in")
+	return picture(tab, "signed-in")
 }
 
 // picture takes four pictures of the page, if somebody wants to look at them.
-func picture(t *testing.T, tab context.Context, name string) error {
+func picture(tab context.Context, name string) error {
 	directory := os.Getenv("SCREENSHOTS")
 	if directory == "" {
 		return nil

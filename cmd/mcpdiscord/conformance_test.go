@@ -87,8 +87,7 @@ func TestConformanceAuthorization(t *testing.T) {
 		if strings.Contains(lines.Text(), "Callback server started") && address != "" && visits == 0 {
 			visits++
 			go func() {
-				_, err := newPerson(false, demoUser, http.DefaultTransport).visit(ctx, address)
-				visited <- err
+				visited <- newPerson(false, demoUser, http.DefaultTransport).visit(ctx, address)
 			}()
 		}
 	}
@@ -154,7 +153,7 @@ func startInjector(t *testing.T, mcpURL string) string {
 	conn, err := client.Connect(t.Context(), client.Config{
 		Server: mcpURL, Cache: cache, SignIn: true, Timeout: 30 * time.Second, LoginTimeout: time.Minute,
 		OpenBrowser: func(_ context.Context, address string) error {
-			go func() { _, _ = newPerson(false, demoUser, http.DefaultTransport).visit(t.Context(), address) }()
+			go func() { _ = newPerson(false, demoUser, http.DefaultTransport).visit(t.Context(), address) }()
 			return nil
 		},
 	})
@@ -181,7 +180,11 @@ func startInjector(t *testing.T, mcpURL string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	httpServer := &http.Server{Handler: proxy}
+	httpServer := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Else the server takes the body away while it is still being sent on.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		proxy.ServeHTTP(w, r)
+	})}
 	go func() { _ = httpServer.Serve(listener) }()
 	t.Cleanup(func() { _ = httpServer.Close() })
 	return "http://localhost:" + portOf(listener.Addr()) + "/mcp"

@@ -49,7 +49,7 @@ func (p *program) demo(ctx context.Context, open bool) error {
 		return err
 	}
 	defer closeAll(listeners)
-	e, err := startEmulator("127.0.0.1:0", []string{o.baseURL + o.redirectPath}, logger)
+	e, err := startEmulator(ctx, "127.0.0.1:0", []string{o.baseURL + o.redirectPath}, logger)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,12 @@ func (p *program) demo(ctx context.Context, open bool) error {
 	serveCtx, stopServing := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { served <- running.server.Serve(serveCtx, listeners) }()
-	defer func() { stopServing(); <-served }()
+	defer func() {
+		stopServing()
+		if err := <-served; err != nil {
+			p.note("%s", err)
+		}
+	}()
 
 	mcpURL := o.baseURL + authserver.ResourcePath
 	fmt.Fprintf(p.out, "Discord emulator   %s\nMCP server         %s\n\n", e.url, mcpURL)
@@ -91,10 +96,7 @@ func (p *program) walk(ctx context.Context, mcpURL string) error {
 		Server: mcpURL, Cache: cache, SignIn: true, Timeout: 30 * time.Second, LoginTimeout: time.Minute,
 		Transport: story, Version: buildVersion(),
 		OpenBrowser: func(_ context.Context, address string) error {
-			go func() {
-				_, err := visitor.visit(ctx, address)
-				visits <- err
-			}()
+			go func() { visits <- visitor.visit(ctx, address) }()
 			return nil
 		},
 	})

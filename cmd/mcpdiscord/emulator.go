@@ -36,7 +36,7 @@ Any Discord OAuth program can sign in against it.
 		if err != nil {
 			return err
 		}
-		e, err := startEmulator(*addr, nil, logger)
+		e, err := startEmulator(cmd.Context(), *addr, nil, logger)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ type runningEmulator struct {
 
 // startEmulator serves the emulator on a loopback address until stop is
 // called. redirectURIs nil means any that the emulator takes by itself.
-func startEmulator(addr string, redirectURIs []string, logger *slog.Logger) (*runningEmulator, error) {
+func startEmulator(ctx context.Context, addr string, redirectURIs []string, logger *slog.Logger) (*runningEmulator, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, usageError(fmt.Sprintf("%q is not an address for the emulator", addr), "give --emulator-addr 127.0.0.1:8001", err)
@@ -66,7 +66,7 @@ func startEmulator(addr string, redirectURIs []string, logger *slog.Logger) (*ru
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, usageError("the Discord emulator signs anyone in, so it listens on loopback only", "give --emulator-addr 127.0.0.1:8001", nil)
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, failure("the Discord emulator cannot listen on "+addr+": the address is in use or not available", "give --emulator-addr 127.0.0.1:0 for a free port", err)
 	}

@@ -125,8 +125,8 @@ func walkUntil(address, prefix string) (stoppedAt *url.URL, err error) {
 		}
 		return nil
 	}
-	if _, err := visitor.visit(context.Background(), address); !errors.Is(err, errStopped) {
-		return nil, fmt.Errorf("the walk ended elsewhere: %v", err)
+	if err := visitor.visit(context.Background(), address); !errors.Is(err, errStopped) {
+		return nil, fmt.Errorf("the walk ended elsewhere: %w", err)
 	}
 	return stoppedAt, nil
 }

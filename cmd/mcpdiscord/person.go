@@ -32,32 +32,32 @@ func newPerson(deny bool, user string, transport http.RoundTripper) *person {
 
 // visit opens a URL and goes on until a page has no form: the last page, which
 // is the client's own.
-func (v *person) visit(ctx context.Context, address string) (last string, err error) {
+func (v *person) visit(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return "", err
+		return err
 	}
 	const pages = 5 // consent, the emulator, and the client's
 	for range pages {
 		response, err := v.client.Do(request)
 		if err != nil {
-			return "", err
+			return err
 		}
 		form, err := readForm(response)
 		if err != nil {
-			return "", err
+			return err
 		}
 		if form == nil {
 			if response.StatusCode >= 400 {
-				return "", fmt.Errorf("%s answered %s", response.Request.URL.Path, response.Status)
+				return fmt.Errorf("%s answered %s", response.Request.URL.Path, response.Status)
 			}
-			return response.Request.URL.String(), nil
+			return nil
 		}
 		if request, err = v.answer(ctx, form); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return "", errors.New("the sign-in has too many pages")
+	return errors.New("the sign-in has too many pages")
 }
 
 // answer fills in one of the two forms of a sign-in.

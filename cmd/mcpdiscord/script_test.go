@@ -64,7 +64,7 @@ func runBrowser() int {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if _, err := visitor.visit(ctx, address); err != nil {
+	if err := visitor.visit(ctx, address); err != nil {
 		fmt.Fprintln(os.Stderr, "browser:", err)
 		return 1
 	}

@@ -37,7 +37,6 @@ type serveOptions struct {
 	logs                       logFlags
 	signingKey, encryptionKey  []byte
 	clientSecret               discord.Secret
-	emulatorURI                []string
 	environmentIgnored         []string
 }
 
@@ -103,7 +102,7 @@ func (p *program) serve(ctx context.Context, o *serveOptions) error {
 	if o.dev {
 		o.clientID, o.clientSecret = emulator.DefaultClientID, emulator.DefaultClientSecret
 		if o.discordURL == discord.DefaultURL {
-			e, err := startEmulator(o.emulatorAddr, []string{o.baseURL + o.redirectPath}, logger)
+			e, err := startEmulator(ctx, o.emulatorAddr, []string{o.baseURL + o.redirectPath}, logger)
 			if err != nil {
 				return err
 			}
@@ -219,7 +218,7 @@ func (p *program) completeCredentials(o *serveOptions) error {
 		return usageError("DISCORD_CLIENT_ID is a number, the Client ID on the OAuth2 page of your application", guide, nil)
 	}
 	u, err := url.Parse(o.discordURL)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && !(p.loopbackDiscord && isLoopbackHost(u.Hostname()))) {
+	if err != nil || u.Host == "" || (u.Scheme != "https" && (!p.loopbackDiscord || !isLoopbackHost(u.Hostname()))) {
 		return usageError("--discord-url is an https URL", "to sign in against an emulator on this machine run {program} serve --dev", err)
 	}
 	return nil
