@@ -167,10 +167,13 @@ func TestGarbageRefreshTokenReadsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	s := r.login(r.register("Garbage"))
-	last := s.refresh[len(s.refresh)-2:]
+	turned := []byte(s.refresh)
+	turned[20] ^= 1
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	end := len(s.refresh) - 1
 	for _, bad := range []string{
-		"x", s.access, s.refresh + "A", s.refresh[:len(s.refresh)-1], strings.TrimSuffix(s.refresh, last) + "AA",
-		strings.ToUpper(s.refresh), strings.Replace(s.refresh, s.refresh[10:12], "zz", 1),
+		"x", s.access, s.refresh + "A", s.refresh[:end], strings.ToUpper(s.refresh), string(turned),
+		s.refresh[:end] + letters[strings.IndexByte(letters, s.refresh[end])^1:][:1], // an unused bit
 	} {
 		touched := r.store.touched()
 		r.refresh(s.client, bad).is(t, 400, "invalid_grant")
@@ -335,6 +338,11 @@ func TestAttack29RestoredStore(t *testing.T) {
 	r.clock.Add(2 * time.Minute)
 	s.renew().is(t, 400, "invalid_grant") // the same generation, another token
 	first.take(first.renew())
+	s.renew().is(t, 400, "invalid_grant") // one behind, another token
+	first.uses(first.access)
+	r.clock.Add(2 * time.Minute)
+	s.renew().is(t, 400, "invalid_grant")
+	first.uses(first.access)
 	if !strings.Contains(r.log.String(), "store older than token") {
 		t.Error("the log does not say so")
 	}

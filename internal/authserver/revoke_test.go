@@ -112,20 +112,36 @@ func TestDiscordIsToldWithTheLastGrant(t *testing.T) {
 	}
 }
 
-func TestSignInAfterRevocationIsChecked(t *testing.T) {
+// TestSignInDuringRevocation: a node tells Discord to end the user's tokens
+// while another sign-in has its own, but could not store them yet.
+func TestSignInDuringRevocation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	client := r.register("Race")
 	s := r.login(client)
 	b := r.browser()
 	callback := b.atDiscord(b.approve(client), nelly)
-	r.revoke(client, s.refresh)
-	if err := r.emu.Deauthorize(nelly); err != nil { // as the revocation did to a code exchanged before
+	change(r, authserver.KindUpstream, nelly, func(up *authserver.Upstream) {
+		up.Lease = authserver.Lease{Holder: "revoker", Until: r.clock.Now().Add(30 * time.Second)}
+	})
+	identified := r.emu.Counters().Calls(emulator.EndpointAuthorization)
+	done := make(chan *answer)
+	go func() { done <- b.get(callback.String()) }()
+	soon(t, "the sign-in has its tokens", func() bool {
+		return r.emu.Counters().Calls(emulator.EndpointAuthorization) > identified
+	})
+	writes := r.store.writes.Load()
+	soon(t, "it waits for the lease", func() bool { return r.store.writes.Load() > writes+2 })
+	if err := r.emu.Deauthorize(nelly); err != nil {
 		t.Fatal(err)
 	}
-	if a := b.get(callback.String()); a.Query("code") != "" {
-		t.Error("a code for tokens that are dead")
+	change(r, authserver.KindUpstream, nelly, func(up *authserver.Upstream) {
+		up.Pairs, up.RevokedAt, up.Lease = nil, r.clock.Now(), authserver.Lease{}
+	})
+	if a := <-done; a.Query("code") != "" || a.Query("error") == "" {
+		t.Errorf("the answer for dead tokens is %v", a.Location)
 	}
+	s.renew().is(t, 400, "invalid_grant")
 	again := r.login(client)
 	again.uses(again.access)
 	again.take(again.renew())

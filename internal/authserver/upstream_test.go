@@ -3,6 +3,7 @@ package authserver_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,6 +186,32 @@ func TestCrashedLease(t *testing.T) {
 	}
 }
 
+func TestSignInReplacesWhatItIncludes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	client := r.register("Pairs")
+	scopes := func() []string {
+		var all []string
+		for _, p := range record[authserver.Upstream](r, authserver.KindUpstream, nelly).Pairs {
+			all = append(all, strings.Join(p.Scopes, "+"))
+		}
+		slices.Sort(all)
+		return all
+	}
+	for _, step := range []struct{ scope, left string }{
+		{"identify", "identify"},
+		{"identify guilds", "guilds+identify"},
+		{"identify", "guilds+identify identify"},
+		{"identify email", "email+identify guilds+identify"},
+		{"identify email guilds", "email+guilds+identify"},
+	} {
+		r.login(client, "scope", step.scope)
+		if got := strings.Join(scopes(), " "); got != step.left {
+			t.Errorf("after %s: %s, want %s", step.scope, got, step.left)
+		}
+	}
+}
+
 func TestMostPairs(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -250,6 +277,9 @@ func TestCurrentUser(t *testing.T) {
 	r.clock.Add(2 * time.Minute)
 	if user := ask(plain); user.Email != "" || r.clock.Now().Sub(user.At) > time.Minute {
 		t.Errorf("user is %+v", user)
+	}
+	if g := record[authserver.Grant](r, authserver.KindGrant, grantID(t, plain.access)); g.User.Email != "" {
+		t.Error("the grant widened: it has the email")
 	}
 	if user := ask(mail); user.Email != "nelly@example.com" || r.clock.Now().Sub(user.At) > time.Minute {
 		t.Errorf("user is %+v", user)
