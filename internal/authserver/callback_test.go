@@ -1,11 +1,16 @@
 package authserver_test
 
 import (
+	"context"
+	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
 	"github.com/mcpdiscord/mcpdiscord/internal/discord"
@@ -222,5 +227,69 @@ func TestAttack28BystanderSignsIn(t *testing.T) {
 	r.clock.Add(11 * time.Minute)
 	if code := b.code(id); code == "" {
 		t.Error("the browser itself cannot sign in later")
+	}
+}
+
+// The code holds what was asked for and granted, and of the user what those
+// scopes tell.
+func TestCodeRecord(t *testing.T) {
+	t.Parallel()
+	tests := map[string][]string{"email": {"email", "identify"}, "guilds": {"guilds", "identify"}, "-": {"identify"}}
+	for scope, want := range tests {
+		t.Run(scope, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			b := r.browser()
+			atDiscord := b.approve(r.register("App"), "scope", scope)
+			query := atDiscord.Query()
+			query.Set("scope", "identify email guilds") // Discord grants more than was asked for
+			atDiscord.RawQuery = query.Encode()
+			code := b.get(b.atDiscord(atDiscord, nelly).String()).Query("code")
+			id := challenge(code) // the same hash
+			rec, err := r.store.Get(t.Context(), authserver.KindCode, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got authserver.AuthorizationCode
+			if err := json.Unmarshal(rec.Value, &got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got.Scopes); diff != "" {
+				t.Errorf("scopes (-want +got):\n%s", diff)
+			}
+			if got.User.ID != nelly || got.User.Username != "nelly" || (got.User.Email == "nelly@example.com") != (scope == "email") {
+				t.Errorf("user %+v", got.User)
+			}
+			if strings.Contains(string(rec.Value), code) {
+				t.Error("the record holds the code")
+			}
+		})
+	}
+}
+
+// A browser that gives up while we talk to Discord loses its page, not
+// Discord's tokens.
+func TestCallbackBrowserGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	b := r.browser()
+	callback := b.atDiscord(b.approve(r.register("App")), nelly)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r.store.afterUpdate = func(kind authserver.Kind) {
+		if kind == authserver.KindAuthorization {
+			cancel()
+		}
+	}
+	req := httptest.NewRequestWithContext(ctx, http.MethodGet, callback.String(), nil)
+	for _, c := range b.client.Jar.Cookies(callback) {
+		req.AddCookie(c)
+	}
+	r.mux.ServeHTTP(httptest.NewRecorder(), req)
+	if ctx.Err() == nil {
+		t.Fatal("the browser was not gone")
+	}
+	if n := r.store.count(t, authserver.KindCode); n != 1 {
+		t.Errorf("%d codes, want 1", n)
 	}
 }

@@ -35,7 +35,7 @@ func TestConsentApproved(t *testing.T) {
 			t.Errorf("Discord gets %s=%q, want %q", name, got, value)
 		}
 	}
-	if got := a.Query("code_challenge"); len(got) != 43 || got == challenge(verifier) {
+	if got := a.Query("code_challenge"); len(got) != 43 || got == challenge(verifier) || got == challenge(a.Query("state")) {
 		t.Errorf("Discord gets the challenge %q", got)
 	}
 	state := a.Query("state")

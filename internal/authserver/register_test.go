@@ -240,3 +240,37 @@ func TestClientCap(t *testing.T) {
 		t.Errorf("%d clients are stored, want 3 at most", n)
 	}
 }
+
+// A client that somebody is signed in with makes no room, however old; when
+// its grant has ended it does.
+func TestClientCapKeepsGrants(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(cfg *authserver.Config) { cfg.MaxClients = 1 })
+	try := func(want int) {
+		t.Helper()
+		a := r.browser().postJSON("/register", map[string]any{"client_name": "other", "redirect_uris": []string{clientURI}})
+		if a.Status != want {
+			t.Errorf("another client: %d, want %d", a.Status, want)
+		}
+	}
+	live := r.register("live")
+	r.browser().code(live)
+	r.clock.Add(29 * 24 * time.Hour)
+	try(http.StatusServiceUnavailable)
+	r.browser().authorize(live).isPage(t, http.StatusOK)
+	r.clock.Add(3 * 24 * time.Hour)
+	try(http.StatusCreated)
+	r.browser().authorize(live).isPage(t, http.StatusBadRequest)
+}
+
+// What has expired by itself needs no victim.
+func TestClientCapForgetsExpired(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(cfg *authserver.Config) { cfg.MaxClients = 2 })
+	r.browser().code(r.register("gone after 90 days"))
+	r.clock.Add(89 * 24 * time.Hour)
+	stays := r.register("stays")
+	r.clock.Add(2 * 24 * time.Hour)
+	r.register("new")
+	r.browser().authorize(stays).isPage(t, http.StatusOK)
+}

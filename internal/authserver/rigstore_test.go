@@ -15,7 +15,8 @@ type countingStore struct {
 	authserver.Store
 	reads, writes atomic.Int64
 	down          atomic.Bool
-	failWrites    atomic.Int64 // when above 0: that many writes more, counting this one, and the last fails
+	afterUpdate   func(authserver.Kind) // nil: nothing
+	failWrites    atomic.Int64          // when above 0: that many writes more, counting this one, and the last fails
 }
 
 var errDown = errors.New("the store is down")
@@ -44,7 +45,11 @@ func (s *countingStore) Update(ctx context.Context, kind authserver.Kind, id str
 	if s.failing() {
 		return errDown
 	}
-	return s.Store.Update(ctx, kind, id, fn)
+	err := s.Store.Update(ctx, kind, id, fn)
+	if s.afterUpdate != nil {
+		s.afterUpdate(kind)
+	}
+	return err
 }
 
 // Take implements authserver.Store.
