@@ -357,3 +357,22 @@ func TestGapOtherPort(t *testing.T) {
 	want(t, "browsers", r.opened(), 2)
 	want(t, "registrations", f.count("/register"), 2)
 }
+
+// After invalid_scope the next sign-in does not ask for the same again.
+func TestGapE4InvalidScopeForgotten(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	r := newRig(t, f)
+	r.Scopes = []string{"gone"}
+	r.connect(t)
+	r.Scopes = nil
+	r.advance(2 * time.Hour)
+	f.set(func() {
+		f.on["/token"] = func(w http.ResponseWriter, _ *http.Request) {
+			f.set(func() { delete(f.on, "/token") })
+			f.json(w, 400, map[string]string{"error": "invalid_scope"})
+		}
+	})
+	r.connect(t)
+	want(t, "scope", f.forms["/authorize"][len(f.forms["/authorize"])-1].Get("scope"), "identify")
+}
