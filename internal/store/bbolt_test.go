@@ -181,9 +181,26 @@ func TestBoltForgetsExpired(t *testing.T) {
 	for i := range 10 {
 		create(t, s, authserver.KindClient, strconv.Itoa(i), "1")
 	}
+	// An index entry lives as long as its record has that expiry.
+	for i := range 10 {
+		if err := s.Update(t.Context(), authserver.KindClient, strconv.Itoa(i%5), func(old *authserver.Record) (*authserver.Record, error) {
+			old.Expires = clock.Now().Add(time.Duration(i+1) * time.Hour)
+			return old, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Delete(t.Context(), authserver.KindClient, "0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Update(t.Context(), authserver.KindClient, "1", func(old *authserver.Record) (*authserver.Record, error) {
+		return &authserver.Record{Value: old.Value}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	closeStore(t, s)
-	if records, index := counts(t, path); records != 10 || index != 0 {
-		t.Errorf("file has %d records and %d expiries, want 10 and 0", records, index)
+	if records, index := counts(t, path); records != 9 || index != 3 {
+		t.Errorf("file has %d records and %d expiries, want 9 and 3", records, index)
 	}
 }
 
@@ -285,138 +302,5 @@ func TestBoltKilledWhileWriting(t *testing.T) {
 	}
 	if len(created) < 100 || counted == 0 {
 		t.Fatalf("only %d records were created and %d counted", len(created), counted)
-	}
-}
-
-// hollow makes a store of 2 MB at path that is mostly empty and holds 100
-// records.
-func hollow(t *testing.T, path string) {
-	t.Helper()
-	clock := storetest.NewClock()
-	s := bolt(t, path, clock.Now)
-	fill(t, s, "goes", 1500, clock.Now().Add(time.Minute))
-	fill(t, s, "stays", 100, time.Time{})
-	closeStore(t, s)
-	if size(t, path) < 2<<20 {
-		t.Fatalf("file has only %d bytes", size(t, path))
-	}
-}
-
-func TestBoltCompacts(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "store.db")
-	hollow(t, path)
-	before := size(t, path)
-	clock := storetest.NewClock()
-
-	s := bolt(t, path, clock.Now) // nothing has expired: it stays
-	closeStore(t, s)
-	if got := size(t, path); got != before {
-		t.Errorf("file has %d bytes, want %d as before", got, before)
-	}
-
-	clock.Advance(time.Hour)
-	s = bolt(t, path, clock.Now)
-	wantFilled(t, s, "stays", 100)
-	if got := size(t, path); got > before/4 {
-		t.Errorf("file has %d bytes, before it had %d", got, before)
-	}
-	fill(t, s, "also", 10, clock.Now().Add(time.Hour))
-	if _, err := store.Bolt(path, nil); err == nil {
-		t.Error("a compacted store opens twice")
-	}
-	closeStore(t, s)
-	if records, index := counts(t, path); records != 110 || index != 10 {
-		t.Errorf("file has %d records and %d expiries, want 110 and 10", records, index)
-	}
-	if left, err := filepath.Glob(path + ".*"); len(left) > 0 || err != nil {
-		t.Errorf("files are left: %v, %v", left, err)
-	}
-}
-
-// What a crash leaves of a compaction is never taken for the store.
-func TestBoltTornCompaction(t *testing.T) {
-	t.Parallel()
-	for _, leftover := range []string{"", "torn", strings.Repeat("\x00", 1<<20)} {
-		path := filepath.Join(t.TempDir(), "store.db")
-		hollow(t, path)
-		if err := os.WriteFile(path+".compact", []byte(leftover), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		clock := storetest.NewClock()
-		clock.Advance(time.Hour)
-		s := bolt(t, path, clock.Now)
-		wantFilled(t, s, "stays", 100)
-		if _, err := os.Stat(path + ".compact"); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("leftover of %d bytes is still there: %v", len(leftover), err)
-		}
-	}
-}
-
-// A store that cannot be compacted is used as it is.
-func TestBoltCannotCompact(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "store.db")
-	hollow(t, path)
-	if err := os.MkdirAll(filepath.Join(path+".compact", "full"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	before := size(t, path)
-	clock := storetest.NewClock()
-	clock.Advance(time.Hour)
-	s := bolt(t, path, clock.Now)
-	wantFilled(t, s, "stays", 100)
-	if got := size(t, path); got != before {
-		t.Errorf("file has %d bytes, want %d as before", got, before)
-	}
-	create(t, s, authserver.KindClient, "a", "1")
-}
-
-// A process that is killed while it compacts leaves the old store or the new
-// one, whole.
-func TestBoltKilledWhileCompacting(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	hollow(t, filepath.Join(dir, "template"))
-	template, err := os.ReadFile(filepath.Join(dir, "template"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	clock := storetest.NewClock()
-	clock.Advance(time.Hour)
-	var took time.Duration // of a compaction that nobody disturbs
-	var old, compacted int
-	const rounds = 16
-	for round := range rounds + 1 {
-		path := filepath.Join(dir, fmt.Sprintf("store%d.db", round))
-		if err := os.WriteFile(path, template, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		cmd, out := child(t, "compact", path)
-		out.Scan() // opening
-		start := time.Now()
-		timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
-		if round > 0 {
-			timer.Reset(2 * took * time.Duration(round) / rounds)
-		}
-		out.Scan() // opened, or killed
-		if round == 0 {
-			took = time.Since(start)
-		}
-		_ = cmd.Wait()
-		timer.Stop()
-		if size(t, path) == int64(len(template)) {
-			old++
-		} else {
-			compacted++
-		}
-		s := bolt(t, path, clock.Now)
-		wantFilled(t, s, "stays", 100)
-		closeStore(t, s)
-		counts(t, path)
-	}
-	t.Logf("%v: ended before the rename %d times, after it %d times", took, old, compacted)
-	if compacted == 0 {
-		t.Error("even the child that nobody killed did not compact")
 	}
 }

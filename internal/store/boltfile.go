@@ -290,7 +290,7 @@ func copyDB(path string, src *bbolt.DB) (err error) {
 // removeTorn removes a new file that its disk had no room for: smaller than
 // the smallest store, it holds nothing.
 func removeTorn(path string) {
-	if info, err := os.Stat(path); err == nil && info.Size() < minFile {
+	if info, err := os.Stat(path); err == nil && info.Size() < 4*int64(os.Getpagesize()) {
 		_ = os.Remove(path) // what stays is refused by name at the next start
 	}
 }

@@ -18,11 +18,16 @@ import (
 // full disk, and goes on once there is room again.
 func childFillsDisk(path string) error {
 	signal.Ignore(syscall.SIGXFSZ)
-	s, err := store.Open(context.Background(), store.Config{URL: "bolt:" + path})
+	ctx := context.Background()
+	for _, size := range []uint64{100, 8 << 10, 18 << 10} { // too little to begin with
+		if err := openFull(path, size); err != nil {
+			return fmt.Errorf("disk of %d bytes: %w", size, err)
+		}
+	}
+	s, err := store.Open(ctx, store.Config{URL: "bolt:" + path})
 	if err != nil {
 		return err
 	}
-	ctx := context.Background()
 	value := make([]byte, 4<<10)
 	write := func(i int) error {
 		return s.Create(ctx, authserver.KindGrant, fmt.Sprintf("%06d", i), authserver.Record{Value: value})
@@ -52,6 +57,20 @@ func childFillsDisk(path string) error {
 	}
 	fmt.Println("records", i)
 	return s.Close()
+}
+
+// openFull opens a new store where there is no room for it.
+func openFull(path string, size uint64) error {
+	unlimit, err := limitFiles(size)
+	if err != nil {
+		return err
+	}
+	_, err = store.Open(context.Background(), store.Config{URL: "bolt:" + path})
+	var refused *store.Error
+	if !errors.As(err, &refused) || !strings.Contains(refused.Message, "is full") {
+		return fmt.Errorf("a store was opened, or refused in other words: %w", err)
+	}
+	return unlimit()
 }
 
 // checkAll reads the records 0 to n-1, and that n is absent.
