@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/tokencache"
@@ -76,11 +77,19 @@ func (s *signer) signedOut(session *tokencache.Session) error {
 
 // missingScopes is the error for a request that needs more than was granted.
 func (s *signer) missingScopes(ch *challenge) error {
+	missing := slices.Clone(ch.scopes)
+	if session := s.current(); session != nil {
+		missing = slices.DeleteFunc(missing, func(scope string) bool { return slices.Contains(session.Scopes, scope) })
+	}
 	hint := "run {program} connect " + s.server
-	for _, scope := range ch.scopes {
+	for _, scope := range missing {
 		hint += " --scope " + scope
 	}
-	return &Error{Kind: KindAuth, Message: "this needs a permission that was not granted: " + brief(strings.Join(ch.scopes, " ")), Hint: hint, Err: ch}
+	message := "this needs a permission that was not granted"
+	if len(missing) > 0 {
+		message += ": " + brief(strings.Join(missing, " "))
+	}
+	return &Error{Kind: KindAuth, Message: message, Hint: hint, Err: ch}
 }
 
 // signIn takes the user through a sign-in, unless another goroutine or process

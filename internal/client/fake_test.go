@@ -257,7 +257,7 @@ func (f *fake) resource(w http.ResponseWriter, r *http.Request, body []byte) {
 		w.Header().Set("WWW-Authenticate", `Bearer `+where+`, scope="identify"`)
 		w.WriteHeader(401)
 	case need != "" && !slices.Contains(scopes, need):
-		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+need+`", `+where)
+		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="identify `+need+`", `+where)
 		w.WriteHeader(403)
 	default:
 		f.mcp.ServeHTTP(w, r)
