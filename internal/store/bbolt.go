@@ -303,7 +303,7 @@ func encodeTime(t time.Time) uint64 {
 	case t.Year() >= 2262: // where int64 ends
 		return math.MaxInt64
 	}
-	return uint64(t.UnixNano()) //nolint:gosec // positive, as checked above
+	return uint64(t.UnixNano())
 }
 
 func decodeTime(b []byte) time.Time {
@@ -311,5 +311,5 @@ func decodeTime(b []byte) time.Time {
 	if n == 0 || n > math.MaxInt64 {
 		return time.Time{}
 	}
-	return time.Unix(0, int64(n)).UTC() //nolint:gosec // as checked above
+	return time.Unix(0, int64(n)).UTC()
 }

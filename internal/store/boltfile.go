@@ -110,7 +110,7 @@ func lockDB(path string, readOnly bool) (db *bbolt.DB, file os.FileInfo, err err
 		ReadOnly:     readOnly,
 		FreelistType: bbolt.FreelistMapType,
 		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
-			f, err = os.OpenFile(name, flag, mode) //nolint:gosec // the user's own choice
+			f, err = os.OpenFile(name, flag, mode)
 			return f, err
 		},
 	})
@@ -300,7 +300,7 @@ func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	d, err := os.Open(dir) //nolint:gosec // the user's own choice
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

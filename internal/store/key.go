@@ -56,7 +56,7 @@ const (
 // readKeyFile returns the key in the file at path. Where there is no file, the
 // error is fs.ErrNotExist.
 func readKeyFile(path string) (key []byte, err error) {
-	f, err := os.Open(path) //nolint:gosec // the user's own choice
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

@@ -37,9 +37,10 @@ type Opened struct {
 // The check record tells whether the keys fit. It is the first record of a
 // store and never leaves it.
 const (
-	kindCheck  authserver.Kind = "store"
-	checkID                    = "check"
-	checkValue                 = "mcpdiscord"
+	kindCheck = authserver.Kind("store")
+
+	checkID    = "check"
+	checkValue = "mcpdiscord"
 )
 
 // kinds are those under which the authorization server keeps records.

@@ -63,7 +63,7 @@ func TestOpenPermissions(t *testing.T) {
 			root := t.TempDir()
 			chmod(t, 0o755, filepath.Dir(root)) // for the other user
 			dir := filepath.Join(root, "dir")
-			if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // for the other user
+			if err := os.Mkdir(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
 			path := filepath.Join(dir, "store.db")

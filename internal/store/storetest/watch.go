@@ -109,8 +109,12 @@ func watch(t *testing.T, f *fixture) {
 	_, _ = f.Incr(ctx, "a", time.Minute)
 
 	want := []change{
-		{kind, "a"}, {kind, "odd \x00 ü"}, {kind, "a"},
-		{authserver.KindUpstream, "b"}, {kind, "a"}, {authserver.KindUpstream, "b"},
+		{kind, "a"},
+		{kind, "odd \x00 ü"},
+		{kind, "a"},
+		{authserver.KindUpstream, "b"},
+		{kind, "a"},
+		{authserver.KindUpstream, "b"},
 	}
 	for i, w := range []*feed{w1, w2} {
 		got := w.until(t, f)
