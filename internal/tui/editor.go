@@ -128,11 +128,10 @@ func (e *editor) view(c cells, w int) (string, int) {
 	right := visible(strings.ToValidUTF8(e.text[e.pos:to], ""))
 	at := c.StringWidth(left)
 	if at >= w { // the cursor stands in the last column
-		skip := at - w + 1
-		left = c.Cut(left, skip, at)
+		left = drop(c, left, at-w+1)
 		at = min(c.StringWidth(left), w-1)
 	}
-	return c.Truncate(left+right, w, ""), at
+	return keep(c, left+right, w, ""), at
 }
 
 // shown is the start of the text in w columns, for a field that is not being edited.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -125,8 +126,9 @@ func (in *input) json(text string) (json.RawMessage, error) {
 	var raw json.RawMessage
 	if err := json.Unmarshal([]byte(text), &raw); err != nil {
 		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) && syntax.Offset < int64(len(text)) {
-			return nil, fmt.Errorf("not JSON at character %d", max(1, syntax.Offset))
+		if errors.As(err, &syntax) && !strings.HasPrefix(syntax.Error(), "unexpected end") {
+			at := utf8.RuneCountInString(text[:min(int(syntax.Offset), len(text))])
+			return nil, fmt.Errorf("not JSON at character %d", max(1, at))
 		}
 		return nil, errUnfinished
 	}

@@ -56,7 +56,7 @@ func (m *model) hints() []key.Binding {
 	switch m.screen {
 	case screenTools:
 		if m.list.typing {
-			return []key.Binding{k.keep, k.up, as(k.back, "esc", "clear"), k.interrupt}
+			return []key.Binding{k.keep, as(k.back, "esc", "clear"), k.up, k.interrupt}
 		}
 		hints := []key.Binding{k.open, k.filter, k.up, k.reload}
 		if it := m.list.selected(); it != nil && len(it.shape.fields) > 0 {

@@ -88,35 +88,56 @@ func (m *model) pressLogin(msg tea.KeyPressMsg) tea.Cmd {
 	return sendPaste(m.job.ctx, m.pasteTo, text)
 }
 
-// loginRows shows the address to open, which must be whole to be of use, and what else helps
-// where no browser could be opened. x and y are the cursor in the field, y < 0 without one.
-func (m *model) loginRows(w int) (rows []string, x, y int) {
+// loginBody shows, below the rows given, the address to open, which must be whole to be of use,
+// and what else helps where no browser could be opened. The address has no margin, so that a
+// copy of its rows is the address.
+func (m *model) loginBody(above []string, w, h int) body {
 	t, l := &m.theme, m.login
-	y = -1
-	say := func(text string) {
-		for _, row := range wrap(m.cells, text, w) {
-			rows = append(rows, t.plain.Render(row))
+	say := func(text string) []string { return styled("", wrap(m.cells, text, w), t.plain) }
+	intro, tunnel := say("Please sign in with your browser. If it did not open, this is the address:"), []string(nil)
+	field, label := "", []string(nil)
+	column := 0
+	if l.noBrowser {
+		intro = say("Please sign in: open this address in a browser.")
+		if l.port > 0 {
+			tunnel = say(fmt.Sprintf("If that browser is on another machine, run this there first: "+
+				"ssh -L %d:127.0.0.1:%d HOST", l.port, l.port))
+		}
+		if m.pasteTo != nil {
+			label = say("Or paste the address that the browser ends at:")
+			var text string
+			text, column = l.paste.view(m.cells, w-2)
+			field = t.accent.Render("› ") + t.strong.Render(text)
 		}
 	}
-	if !l.noBrowser {
-		say("Please sign in in your browser. If it did not open, this is the address:")
-	} else {
-		say("Please sign in: open this address in a browser.")
+	link := t.accent
+	if m.color {
+		link = link.Hyperlink(l.url)
 	}
-	for _, row := range wrap(m.cells, l.url, w) {
-		rows = append(rows, t.accent.Render(row))
+	url := styled("", wrap(m.cells, l.url, m.width), link)
+	b := body{x: 2 + column, y: -1, rows: append(above, intro...)}
+	whole := len(b.rows) + len(url) + len(tunnel) + len(label)
+	if field != "" {
+		whole++
 	}
-	if !l.noBrowser {
-		return rows, 0, y
+	if whole > h { // the field must stay in sight
+		if field != "" {
+			b.y = len(b.rows)
+			b.rows = append(b.rows, field)
+		}
+		b.flush, b.flushed = len(b.rows), len(url)
+		b.rows = append(b.rows, url...)
+		if len(b.rows) > h {
+			b.flushed -= len(b.rows) - h + 1
+			b.rows = append(b.rows[:h-1], t.warn.Render("… make the window larger"))
+		}
+		return b
 	}
-	if l.port > 0 {
-		say(fmt.Sprintf("If the browser is on another machine, run there first: ssh -L %d:127.0.0.1:%d HOST", l.port, l.port))
+	b.flush, b.flushed = len(b.rows), len(url)
+	b.rows = append(append(append(b.rows, url...), tunnel...), label...)
+	if field != "" {
+		b.y = len(b.rows)
+		b.rows = append(b.rows, field)
 	}
-	if m.pasteTo != nil {
-		say("Or paste the address that your browser ends at:")
-		text, at := l.paste.view(m.cells, w-2)
-		x, y = 2+at, len(rows)
-		rows = append(rows, t.accent.Render("› ")+t.strong.Render(text))
-	}
-	return rows, x, y
+	return b
 }

@@ -54,7 +54,7 @@ func clip(s string, limit int) (string, bool) {
 	return s[:limit], true
 }
 
-// fit shortens s, styled or not, to w columns.
+// fit shortens s, styled or not, to w columns, and marks the cut.
 func fit(c cells, s string, w int) string {
 	if w <= 0 {
 		return ""
@@ -62,7 +62,38 @@ func fit(c cells, s string, w int) string {
 	if c.StringWidth(s) <= w {
 		return s
 	}
-	return c.Truncate(s, w, "…")
+	return keep(c, s, w-1, "…")
+}
+
+// keep is the first w columns of s and the tail; escape sequences, which are our own, are all
+// kept. (ansi.Method.Truncate of v0.11.9 measures in clusters also where the terminal does not,
+// and Cut does not cut on the left there.)
+func keep(c cells, s string, w int, tail string) string {
+	var b strings.Builder
+	var state byte
+	for width, full := 0, false; len(s) > 0; {
+		seq, n, size, next := c.DecodeSequenceInString(s, state, nil)
+		s, state = s[size:], next
+		switch {
+		case full && seq[0] != ansi.ESC:
+		case !full && width+n > w:
+			full = true
+			b.WriteString(tail)
+		default:
+			width += n
+			b.WriteString(seq)
+		}
+	}
+	return b.String()
+}
+
+// drop is plain text without its first n columns, or a few more where a wide character ends.
+func drop(c cells, s string, n int) string {
+	for n > 0 && len(s) > 0 {
+		ch, width := cluster(c, s)
+		s, n = s[len(ch):], n-width
+	}
+	return s
 }
 
 // pad makes s, styled or not, exactly w columns wide.
@@ -148,7 +179,7 @@ func head(c cells, rows []string, n, w int) []string {
 		return nil
 	}
 	rows = rows[:n:n]
-	rows[n-1] = fit(c, rows[n-1], w-2) + " …"
+	rows[n-1] = keep(c, rows[n-1], w-2, "") + " …"
 	return rows
 }
 

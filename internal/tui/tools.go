@@ -41,7 +41,7 @@ func newItems(tools []client.Tool) []item {
 // destructive is what the server says, or does not deny: that is the default of MCP.
 func (it *item) destructive() bool { return it.tool.Destructive && !it.tool.ReadOnly }
 
-// mark is one column that says what a tool may do; markWord says it in a word.
+// mark is a letter that says what a tool may do; markWord says it in a word.
 func (it *item) mark() string {
 	switch {
 	case it.destructive():
@@ -49,7 +49,7 @@ func (it *item) mark() string {
 	case it.tool.ReadOnly:
 		return "r"
 	}
-	return " "
+	return ""
 }
 
 func (it *item) markWord() string {

@@ -22,6 +22,8 @@ type body struct {
 	rows   []string
 	x, y   int // the cursor; y < 0: none
 	corner string
+	// flush is the first of some rows that have no margin.
+	flush, flushed int
 }
 
 // View draws the frame; the terminal's own cursor stands in the focused field.
@@ -44,7 +46,7 @@ func (m *model) View() tea.View {
 	}
 	rows = append(rows, m.rule(m.notice, b.corner), m.footer(m.width))
 	for i, row := range rows {
-		rows[i] = fit(m.cells, row, m.width)
+		rows[i] = strings.TrimRight(fit(m.cells, row, m.width), " ")
 	}
 	v.SetContent(strings.Join(rows, "\n"))
 	if b.y >= 0 && b.y < m.bodyHeight() && b.x < m.width {
@@ -68,7 +70,11 @@ func (m *model) rule(left, right string) string {
 	if fill < 0 {
 		fill, tail = max(0, m.width-m.cells.StringWidth(head)), ""
 	}
-	return t.warn.Render(head) + t.dim.Render(strings.Repeat("─", fill)+tail)
+	line := t.dim.Render(strings.Repeat("─", fill) + tail)
+	if head == "" {
+		return line
+	}
+	return t.warn.Render(head) + line
 }
 
 func (m *model) body() body {
@@ -91,7 +97,9 @@ func (m *model) body() body {
 		b = m.loadingBody()
 	}
 	for i, row := range b.rows {
-		b.rows[i] = " " + row
+		if i < b.flush || i >= b.flush+b.flushed {
+			b.rows[i] = " " + row
+		}
 	}
 	b.x++
 	return b
@@ -118,11 +126,10 @@ func (m *model) runningBody(w, h int) body {
 		rows = rows[1:]
 	}
 	if m.login != nil {
-		login, x, y := m.loginRows(w)
-		if y >= 0 {
-			y += len(rows)
+		if h < roomy {
+			rows = rows[:1]
 		}
-		return body{rows: append(rows, login...), x: x, y: y}
+		return m.loginBody(rows, w, h)
 	}
 	return body{rows: append(rows, m.argumentRows(w, h-len(rows))...), y: -1}
 }
@@ -143,11 +150,12 @@ func (m *model) confirmBody(w, h int) body {
 	if h < roomy {
 		rows = rows[1:]
 	}
-	for _, row := range paragraphs(m.cells,
-		"This tool may change or delete things for good: its server does not say otherwise. "+
-			"Call it with these arguments?", w) {
-		rows = append(rows, t.plain.Render(row))
+	question := "This tool may change or delete things for good: its server does not say otherwise. " +
+		"Call it with these arguments?"
+	if h < roomy {
+		question = "This may delete things for good. Call?"
 	}
+	rows = append(rows, styled("", wrap(m.cells, question, w), t.plain)...)
 	rows = append(rows, "")
 	return body{rows: append(rows, m.argumentRows(w, h-len(rows))...), y: -1}
 }

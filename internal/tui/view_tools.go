@@ -93,9 +93,12 @@ func (m *model) listRows(w, h int) (rows []string, x, y int) {
 
 func (m *model) listRow(it *item, selected bool, w int) string {
 	t := &m.theme
-	mark := t.dim.Render(it.mark())
-	if it.destructive() {
-		mark = t.bad.Render(it.mark())
+	mark := it.mark()
+	switch {
+	case it.destructive():
+		mark = t.bad.Render(mark)
+	case mark != "":
+		mark = t.dim.Render(mark)
 	}
 	name := fit(m.cells, it.name, w-5)
 	if selected {
@@ -129,12 +132,11 @@ func (m *model) detailRows(w, h int) []string {
 		rows = append(rows, "")
 		room = h - len(rows) - min(len(arguments)+2, h/2)
 	}
-	for _, row := range head(m.cells, paragraphs(m.cells, it.about, w), room, w) {
-		rows = append(rows, t.plain.Render(row))
-	}
 	if m.width < wideWidth {
-		return rows
+		about := strings.Join(strings.Fields(it.about), " ")
+		return append(rows, styled("", head(m.cells, wrap(m.cells, about, w), room, w), t.plain)...)
 	}
+	rows = append(rows, styled("", head(m.cells, paragraphs(m.cells, it.about, w), room, w), t.plain)...)
 	if it.about != "" {
 		rows = append(rows, "")
 	}

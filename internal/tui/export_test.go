@@ -1,0 +1,111 @@
+package tui
+
+import (
+	"context"
+	"encoding/json"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+// What the external tests need of the inside.
+
+type (
+	Model    = model
+	Document = document
+	Form     = form
+)
+
+func NewModel(ctx context.Context, cfg Config) *Model { return newModel(ctx, cfg) }
+
+func (m *model) Err() error { return m.err }
+
+// Frame is the message of the spinner for the job that runs.
+func (m *model) Frame() tea.Msg { return frameMsg{id: m.job.id} }
+
+// Ticks says whether a command of this message's answer is a timer.
+func Ticks(msg tea.Msg) bool {
+	switch msg.(type) {
+	case frameMsg, clockMsg:
+		return true
+	}
+	return false
+}
+
+func Clock() tea.Msg { return clockMsg{} }
+
+func NewDocument(res *client.Result) Document { return newDocument(res) }
+
+// Texts are the lines before they are wrapped.
+func (d *document) Texts() []string {
+	texts := make([]string, len(d.lines))
+	for i, l := range d.lines {
+		texts[i] = l.text
+	}
+	return texts
+}
+
+// Page renders the window that stands n rows below the top, reached row by row.
+func (d *document) Page(method ansi.Method, w, h, n int) []string {
+	p := pane{doc: d, c: method, w: w, h: h}
+	at := scroll{}
+	for range n {
+		at = p.move(at, 1)
+	}
+	t := newTheme(true, true)
+	rows, _ := p.rows(&t, at)
+	return rows
+}
+
+// Bottom is the last window, and the one that is reached by moving far too far.
+func (d *document) Bottom(method ansi.Method, w, h, n int) (end, moved []string) {
+	p := pane{doc: d, c: method, w: w, h: h}
+	t := newTheme(true, true)
+	end, _ = p.rows(&t, p.end())
+	moved, _ = p.rows(&t, p.move(p.move(scroll{}, n), 0))
+	return end, moved
+}
+
+func NewForm(schema json.RawMessage) *Form { return newForm(parseShape(schema)) }
+
+func (f *form) Names() []string {
+	names := make([]string, len(f.inputs))
+	for i := range f.inputs {
+		names[i] = f.inputs[i].name
+	}
+	return names
+}
+
+func (f *form) Types() map[string]string {
+	types := map[string]string{}
+	for i := range f.inputs {
+		types[f.inputs[i].name] = f.inputs[i].typ
+	}
+	return types
+}
+
+func (f *form) Whole() bool { return f.whole }
+
+func (f *form) Focus(i int) { f.focus = i }
+
+func (f *form) Key(msg tea.KeyPressMsg) { f.key(ansi.WcWidth, msg) }
+
+func (f *form) Paste(text string) bool { return f.paste(text) }
+
+func (f *form) Arguments() (json.RawMessage, bool) { return f.arguments() }
+
+func (f *form) Reason(i int) string { return f.reason(i) }
+
+func Wrap(method ansi.Method, s string, w int) []string { return wrap(method, s, w) }
+
+// Editor types keys into an editor and gives its text and cursor.
+func Editor(method ansi.Method, text string, w int, keys ...tea.KeyPressMsg) (value, view string, column int) {
+	e := newEditor(text)
+	for _, msg := range keys {
+		e.key(method, msg)
+	}
+	view, column = e.view(method, w)
+	return e.text, view, column
+}

@@ -1,0 +1,248 @@
+package tui_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/exp/golden"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/tui"
+)
+
+// scenes are all screens and their states; each act starts while the tools load.
+var scenes = []struct {
+	name    string
+	session *session // nil: the usual one
+	events  bool
+	act     func(s *stage)
+}{
+	{name: "loading", act: func(s *stage) {
+		s.now = s.now.Add(2300e6)
+		s.send(s.m.Frame())
+	}},
+	{name: "tools", act: func(s *stage) { s.settle() }},
+	{name: "tools none", session: &session{}, act: func(s *stage) { s.settle() }},
+	{name: "tools last", act: func(s *stage) {
+		s.settle()
+		s.press("G")
+	}},
+	{name: "filter", act: func(s *stage) {
+		s.settle()
+		s.press("/")
+		s.write("for good")
+	}},
+	{name: "filter none", act: func(s *stage) {
+		s.settle()
+		s.press("/")
+		s.write("nowhere")
+	}},
+	{name: "form", act: func(s *stage) {
+		s.settle()
+		s.choose("everything")
+	}},
+	{name: "form choice", act: func(s *stage) {
+		s.settle()
+		s.choose("everything")
+		s.press("down", "down", "right")
+	}},
+	{name: "form errors", act: func(s *stage) {
+		s.settle()
+		s.choose("everything")
+		s.press("down", "x", "down", "down", "down")
+		s.write("1.2.3")
+		s.press("down", "space", "down")
+		s.write("{}")
+		s.press("down")
+		s.write(`{"a":`)
+		s.press("ctrl+s")
+	}},
+	{name: "form long", act: func(s *stage) {
+		s.settle()
+		s.choose("everything")
+		s.send(tea.PasteMsg{Content: strings.Repeat("long 日本語 ", 30) + "\nend"})
+		s.press("end")
+	}},
+	{name: "confirm", act: func(s *stage) {
+		s.settle()
+		s.choose("delete_channel")
+		s.write("80351110224678912")
+		s.press("enter")
+	}},
+	{name: "running", act: func(s *stage) {
+		s.settle()
+		s.choose("slow")
+		s.now = s.now.Add(3200e6)
+		s.send(s.m.Frame())
+	}},
+	{name: "canceled", act: func(s *stage) {
+		s.settle()
+		s.choose("slow")
+		s.now = s.now.Add(3200e6)
+		s.press("esc")
+	}},
+	{name: "login", events: true, act: func(s *stage) {
+		s.settle()
+		s.choose("slow")
+		s.announce(client.EventSignIn)
+	}},
+	{name: "login elsewhere", events: true, act: func(s *stage) {
+		s.settle()
+		s.choose("slow")
+		s.announce(client.EventNoBrowser)
+		s.send(tea.PasteMsg{Content: "http://127.0.0.1:41234/callback?code=x"})
+	}},
+	{name: "result", act: func(s *stage) {
+		s.settle()
+		s.press("enter")
+	}},
+	{name: "result text", act: func(s *stage) {
+		s.settle()
+		s.choose("text")
+	}},
+	{name: "result error", act: func(s *stage) {
+		s.settle()
+		s.choose("fail")
+	}},
+	{name: "result hostile", act: func(s *stage) {
+		s.settle()
+		s.press("G", "enter", "pgdown")
+	}},
+	{name: "failure", act: func(s *stage) {
+		s.settle()
+		s.choose("break")
+	}},
+	{name: "failure first", session: &session{loadErr: &client.Error{
+		Kind: client.KindAuth, Message: "the sign-in has ended", Hint: "run {program} connect http://localhost:8000/mcp to sign in again",
+	}}, act: func(s *stage) { s.settle() }},
+	{name: "token expired", act: func(s *stage) {
+		s.settle()
+		s.now = s.now.Add(2 * 3600e9)
+		s.send(tui.Clock())
+	}},
+}
+
+var sizes = [][2]int{{80, 24}, {120, 40}, {40, 12}}
+
+// frameOf plays one scene and gives its frame and where the cursor stands in it.
+func frameOf(t *testing.T, i int, set setting) (frame, cursor string) {
+	t.Helper()
+	scene := scenes[i]
+	if scene.session != nil {
+		set.session = &session{tools: scene.session.tools, loadErr: scene.session.loadErr}
+	}
+	set.signIns = scene.events
+	play(t, set, func(s *stage) {
+		scene.act(s)
+		v := s.m.View()
+		frame, cursor = v.Content, "cursor: none"
+		if v.Cursor != nil {
+			cursor = fmt.Sprintf("cursor: %d,%d", v.Cursor.X, v.Cursor.Y)
+		}
+	})
+	return frame, cursor
+}
+
+func TestFrames(t *testing.T) {
+	t.Parallel()
+	kinds := []struct {
+		name string
+		set  setting
+	}{
+		{"80x24 dark", setting{width: 80, height: 24}},
+		{"80x24 light", setting{width: 80, height: 24, light: true}},
+		{"80x24 no color", setting{width: 80, height: 24, plain: true}},
+		{"120x40 no color", setting{width: 120, height: 40, plain: true}},
+		{"40x12 no color", setting{width: 40, height: 12, plain: true}},
+	}
+	for i, scene := range scenes {
+		for _, kind := range kinds {
+			t.Run(scene.name+"/"+kind.name, func(t *testing.T) {
+				t.Parallel()
+				frame, cursor := frameOf(t, i, kind.set)
+				golden.RequireEqual(t, frame+"\n"+cursor+"\n")
+			})
+		}
+	}
+}
+
+// TestFramesFit holds every scene, size and coloring to what all have in common.
+func TestFramesFit(t *testing.T) {
+	t.Parallel()
+	for i, scene := range scenes {
+		for _, size := range sizes {
+			t.Run(fmt.Sprintf("%s/%dx%d", scene.name, size[0], size[1]), func(t *testing.T) {
+				t.Parallel()
+				set := setting{width: size[0], height: size[1], plain: true}
+				plain, at := frameOf(t, i, set)
+				checkFrame(t, plain, size[0], size[1])
+				if strings.Contains(strings.NewReplacer("\x1b[1m", "", "\x1b[m", "").Replace(plain), "\x1b") {
+					t.Errorf("more than bold without colors: %q", plain)
+				}
+				set.plain = false
+				dark, darkAt := frameOf(t, i, set)
+				set.light = true
+				light, lightAt := frameOf(t, i, set)
+				if words(dark) != words(plain) || words(light) != words(plain) {
+					t.Errorf("the words differ with the colors:\n%s\n%s\n%s", plain, dark, light)
+				}
+				if darkAt != at || lightAt != at {
+					t.Errorf("cursor at %s, %s, %s", at, darkAt, lightAt)
+				}
+				if dark == light {
+					t.Error("dark and light are the same")
+				}
+			})
+		}
+	}
+}
+
+// words is a frame without its styles.
+func words(frame string) string {
+	rows := strings.Split(ansi.Strip(frame), "\n")
+	for i, row := range rows {
+		rows[i] = strings.TrimRight(row, " ")
+	}
+	return strings.Join(rows, "\n")
+}
+
+func checkFrame(t *testing.T, frame string, w, h int) {
+	t.Helper()
+	rows := strings.Split(frame, "\n")
+	if len(rows) != h {
+		t.Errorf("%d rows in a window of %d", len(rows), h)
+	}
+	for i, row := range rows {
+		if n := ansi.StringWidthWc(row); n > w {
+			t.Errorf("row %d has %d columns in a window of %d: %q", i, n, w, row)
+		}
+		for _, r := range ansi.Strip(row) {
+			if r < ' ' || r == '\u202e' || r == '\u2066' || r >= 0x7f && r < 0xa0 {
+				t.Errorf("row %d has the control character %U", i, r)
+			}
+		}
+	}
+}
+
+func TestTooSmall(t *testing.T) {
+	t.Parallel()
+	play(t, setting{width: 30, height: 8}, func(s *stage) {
+		s.settle()
+		golden.RequireEqual(t, s.m.View().Content+"\n")
+		s.press("q", "enter")
+		if s.quit || len(s.session.calls) > 0 {
+			t.Error("a key did something that nobody could see")
+		}
+		s.send(tea.WindowSizeMsg{Width: 40, Height: 12})
+		s.see("get_user_info")
+		s.send(tea.WindowSizeMsg{Width: 1, Height: 1})
+		s.frame()
+		s.press("ctrl+c")
+		if !s.quit {
+			t.Error("Ctrl-C does not quit a small window")
+		}
+	})
+}

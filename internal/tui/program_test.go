@@ -1,0 +1,208 @@
+package tui_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/exp/teatest/v2"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/tui"
+)
+
+// live is a session for a running program: `slow` ends with its context only.
+type live struct {
+	entered chan string // each call's name, when it has begun
+	mu      sync.Mutex  // guards ended
+	ended   int
+}
+
+func newLive() *live { return &live{entered: make(chan string, 10)} }
+
+func (l *live) Identity() client.Identity {
+	return client.Identity{Server: "https://mcp.example.com/mcp", Username: "nelly", Expiry: noon.Add(time.Hour)}
+}
+
+func (l *live) Tools(context.Context) ([]client.Tool, error) { return tools(), nil }
+
+func (l *live) Call(ctx context.Context, name string, _ json.RawMessage) (*client.Result, error) {
+	l.entered <- name
+	switch name {
+	case "slow":
+		<-ctx.Done()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.ended++
+		return nil, ctx.Err()
+	case "fail":
+		panic("a bug in the session")
+	}
+	return answers["get_user_info"], nil
+}
+
+// TestProgram runs the model in a real program, from the first frame to the last.
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	cfg := tui.Config{Session: newLive(), Now: func() time.Time { return noon }}
+	tm := teatest.NewTestModel(t, tui.NewModel(t.Context(), cfg), teatest.WithInitialTermSize(80, 24))
+	wait := func(text string) {
+		t.Helper()
+		teatest.WaitFor(t, tm.Output(), func(out []byte) bool { return strings.Contains(string(out), text) },
+			teatest.WithDuration(10*time.Second), teatest.WithCheckInterval(5*time.Millisecond))
+	}
+	wait("Who is signed in")
+	tm.Type("/signed")
+	wait("1 of 1, 10 in all")
+	tm.Send(keyNamed("enter"))
+	tm.Send(keyNamed("enter"))
+	wait("80351110224678912")
+	tm.Type("q")
+	m, ok := tm.FinalModel(t, teatest.WithFinalTimeout(10*time.Second)).(*tui.Model)
+	if !ok || m.Err() != nil {
+		t.Errorf("the end: %v", m.Err())
+	}
+}
+
+// screen runs Run with keys from a pipe, and collects what it draws.
+type screen struct {
+	keys *io.PipeWriter
+	done chan error
+
+	mu  sync.Mutex // guards out
+	out bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(p)
+}
+
+func (s *screen) drawn() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.String()
+}
+
+func run(ctx context.Context, t *testing.T, session tui.Session) *screen {
+	t.Helper()
+	in, keys := io.Pipe()
+	s := &screen{keys: keys, done: make(chan error, 1)}
+	go func() {
+		s.done <- tui.Run(ctx, tui.Config{Session: session, Input: in, Output: s, Now: func() time.Time { return noon }})
+	}()
+	t.Cleanup(func() { _ = keys.Close() })
+	return s
+}
+
+func (s *screen) press(t *testing.T, keys string) {
+	t.Helper()
+	if _, err := s.keys.Write([]byte(keys)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *screen) wait(t *testing.T, text string) {
+	t.Helper()
+	deadline := time.NewTimer(10 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(s.drawn(), text) {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("never drawn: %q in %q", text, s.drawn())
+		}
+	}
+}
+
+// restored says that the alternate screen was left and the cursor is shown again.
+func (s *screen) restored(t *testing.T) {
+	t.Helper()
+	out := s.drawn()
+	if enter, leave := strings.LastIndex(out, "\x1b[?1049h"), strings.LastIndex(out, "\x1b[?1049l"); enter < 0 || leave < enter {
+		t.Errorf("the alternate screen is still on: %q", out)
+	}
+	if hide, show := strings.LastIndex(out, "\x1b[?25l"), strings.LastIndex(out, "\x1b[?25h"); show < hide {
+		t.Errorf("the cursor is still hidden: %q", out)
+	}
+}
+
+func isInterrupted(err error) bool {
+	var known *client.Error
+	return errors.As(err, &known) && known.Kind == client.KindInterrupted
+}
+
+func TestRunQuit(t *testing.T) {
+	t.Parallel()
+	s := run(t.Context(), t, newLive())
+	s.wait(t, "Who is signed in")
+	s.press(t, "q")
+	if err := <-s.done; err != nil {
+		t.Error(err)
+	}
+	s.restored(t)
+}
+
+func TestRunInterrupted(t *testing.T) {
+	t.Parallel()
+	s := run(t.Context(), t, newLive())
+	s.wait(t, "Who is signed in")
+	s.press(t, "\x03")
+	if err := <-s.done; !isInterrupted(err) {
+		t.Errorf("ended with %v", err)
+	}
+	s.restored(t)
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	session := newLive()
+	s := run(ctx, t, session)
+	s.wait(t, "Who is signed in")
+	s.press(t, "/slow\r")
+	s.wait(t, "clear filter")
+	s.press(t, "\r")
+	<-session.entered
+	cancel()
+	if err := <-s.done; !isInterrupted(err) || !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	s.restored(t)
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	if session.ended != 1 {
+		t.Error("Run returned while a call was running")
+	}
+}
+
+func TestRunRestoresAfterPanic(t *testing.T) {
+	t.Parallel()
+	s := run(t.Context(), t, newLive())
+	s.wait(t, "Who is signed in")
+	s.press(t, "/fail\r")
+	s.wait(t, "clear filter")
+	s.press(t, "\r")
+	var known *client.Error
+	if err := <-s.done; !errors.As(err, &known) || known.Kind != client.KindFailure {
+		t.Errorf("ended with %v", err)
+	}
+	s.restored(t)
+}
+
+func TestRunNeedsSession(t *testing.T) {
+	t.Parallel()
+	if err := tui.Run(t.Context(), tui.Config{}); err == nil {
+		t.Error("no error")
+	}
+}

@@ -1,0 +1,305 @@
+package tui_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image/color"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/tui"
+)
+
+var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+
+// session is a server with every kind of tool. It answers at once but for `slow`, which
+// waits for release and then answers even though nobody waits any more.
+type session struct {
+	tools    []client.Tool
+	loadErr  error // once
+	release  chan struct{}
+	identity client.Identity
+
+	mu    sync.Mutex // guards what follows
+	calls []string
+	ended []string // calls whose context ended
+}
+
+func (s *session) Identity() client.Identity { return s.identity }
+
+func (s *session) Tools(context.Context) ([]client.Tool, error) {
+	err := s.loadErr
+	s.loadErr = nil
+	if err != nil {
+		return nil, err
+	}
+	return s.tools, nil
+}
+
+func (s *session) Call(ctx context.Context, name string, arguments json.RawMessage) (*client.Result, error) {
+	s.mu.Lock()
+	s.calls = append(s.calls, name+" "+string(arguments))
+	s.mu.Unlock()
+	switch name {
+	case "slow":
+		<-s.release
+		if ctx.Err() != nil {
+			s.mu.Lock()
+			s.ended = append(s.ended, name)
+			s.mu.Unlock()
+		}
+		return &client.Result{Content: []client.Content{{Type: "text", Text: "late answer"}}}, nil
+	case "break":
+		return nil, &client.Error{
+			Kind: client.KindUnavailable, Message: "the server at localhost:8000 cannot be reached",
+			Hint: "start it with {program} serve --dev", Err: errors.New("dial tcp: secret chain"),
+		}
+	}
+	if strings.HasPrefix(name, "hostile") {
+		name = "hostile"
+	}
+	if res, ok := answers[name]; ok {
+		return res, nil
+	}
+	return &client.Result{Structured: json.RawMessage(`{"done":true}`)}, nil
+}
+
+var answers = map[string]*client.Result{
+	"get_user_info": {
+		Structured: json.RawMessage(`{"discord_id":"80351110224678912","permissions":80351110224678912,` +
+			`"global_name":"Nelly \ud83d\udc18","avatar":null,"verified":true,"ratio":1.50e3,"roles":["a\u003cb",{}],"none":[],` +
+			`"bio":"` + strings.Repeat("She likes long walks. ", 6) + `"}`),
+		Content: []client.Content{{Type: "text", Text: "the text twin"}},
+	},
+	"text": {Content: []client.Content{
+		{Type: "text", Text: "Plain words that are long enough to be wrapped once the window is not so very wide.\n\tindented"},
+		{Type: "image", MIMEType: "image/png", Data: strings.Repeat("A", 16400)},
+		{Type: "text", Text: `{"text":"that is JSON","id":1420070400000000001}`},
+		{Type: "resource_link", Name: "notes", URI: "file:///notes.txt"},
+	}},
+	"fail":  {IsError: true, Content: []client.Content{{Type: "text", Text: "Missing Permissions: \x1b[31mno\x1b[0m"}}},
+	"empty": {},
+	"hostile": {Structured: json.RawMessage("{\"\u202eevil\":\"\u202e\u2066\u009b31m\\u001b[2J\"," +
+		"\"long\":\"" + strings.Repeat("x", 10_000) + "\"}")},
+}
+
+const everything = `{"type":"object","properties":{
+	"note":{"type":"string","description":"Optional, so it stands after the required ones."},
+	"guild_id":{"type":"string","description":"The guild's ID."},
+	"count":{"type":"integer","minimum":1,"maximum":100,"default":5,"description":"How many."},
+	"ratio":{"type":"number"},
+	"silent":{"type":"boolean","description":"No notification."},
+	"mode":{"enum":["soft","hard","off"],"description":"How it is done."},
+	"tags":{"type":"array","items":{"type":"string"}},
+	"extra":{"type":"object"},
+	"nick":{"anyOf":[{"type":"string"},{"type":"null"}],"default":null},
+	"any":{}},
+	"required":["guild_id","count","mode"]}`
+
+func tools() []client.Tool {
+	return []client.Tool{
+		{
+			Name: "get_user_info", Title: "Who is signed in", ReadOnly: true, Destructive: true,
+			Description: "The Discord user whose sign-in this is.\n\nNeeds no call to Discord while the answer is fresh.",
+			InputSchema: json.RawMessage(`{"type":"object","properties":{}}`),
+		},
+		{Name: "everything", Description: "A field of each type.", InputSchema: json.RawMessage(everything)},
+		{
+			Name: "delete_channel", Title: "Delete a channel", Description: "Deletes for good.", Destructive: true,
+			InputSchema: json.RawMessage(`{"properties":{"channel_id":{"type":"string"}},"required":["channel_id"]}`),
+		},
+		{Name: "slow"}, {Name: "text"}, {Name: "fail"}, {Name: "break"}, {Name: "empty"},
+		{Name: "purge", Destructive: true},
+		{
+			Name:        "hostile\x1b]0;title\x07\u202e" + strings.Repeat("n", 10_000),
+			Title:       "日本語 👨‍👩‍👧‍👦 👍🏽 नमस्ते",
+			Description: strings.Repeat("\x1b[2Jboo 👨‍👩‍👧‍👦 ", 2000),
+		},
+	}
+}
+
+// stage drives a model by hand: keys go in, commands run until only timers are left.
+type stage struct {
+	t       *testing.T
+	m       *tui.Model
+	session *session
+	now     time.Time
+	answers chan tea.Msg
+	quit    bool
+	events  chan client.Event
+	pasted  chan string
+}
+
+type setting struct {
+	width, height int
+	light, plain  bool
+	session       *session
+	signIns       bool // events and a field for the pasted address
+}
+
+// play runs a test on a stage, inside a bubble whose timers do not fire while it runs.
+func play(t *testing.T, set setting, act func(s *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{t: t, now: noon, answers: make(chan tea.Msg, 1000), session: set.session}
+		if s.session == nil {
+			s.session = &session{tools: tools()}
+		}
+		if s.session.identity.Server == "" {
+			s.session.identity = client.Identity{
+				Server: "http://localhost:8000/mcp", UserID: "80351110224678912", Username: "nelly",
+				GlobalName: "Nelly Elephant", Expiry: noon.Add(time.Hour),
+			}
+		}
+		s.session.release = make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		cfg := tui.Config{Session: s.session, NoColor: set.plain, Now: func() time.Time { return s.now }}
+		if set.signIns {
+			s.events, s.pasted = make(chan client.Event), make(chan string, 1)
+			cfg.Events, cfg.Paste = s.events, s.pasted
+		}
+		s.m = tui.NewModel(ctx, cfg)
+		if set.width > 0 {
+			s.send(tea.WindowSizeMsg{Width: set.width, Height: set.height})
+		}
+		if set.light {
+			s.send(tea.BackgroundColorMsg{Color: color.White})
+		}
+		s.run(s.m.Init())
+		defer func() {
+			select {
+			case <-s.session.release:
+			default:
+				close(s.session.release)
+			}
+			cancel()
+			<-time.After(time.Minute) // of the bubble: the timers end
+		}()
+		act(s)
+	})
+}
+
+// open plays with the tools loaded.
+func open(t *testing.T, act func(s *stage)) {
+	t.Helper()
+	play(t, setting{}, func(s *stage) {
+		s.settle()
+		act(s)
+	})
+}
+
+func (s *stage) run(cmd tea.Cmd) {
+	if cmd == nil {
+		return
+	}
+	go func() {
+		msg := cmd()
+		if batch, ok := msg.(tea.BatchMsg); ok {
+			for _, cmd := range batch {
+				s.run(cmd)
+			}
+			return
+		}
+		s.answers <- msg
+	}()
+}
+
+func (s *stage) send(msg tea.Msg) {
+	_, cmd := s.m.Update(msg)
+	s.run(cmd)
+}
+
+// settle delivers the answers of the commands that are done.
+func (s *stage) settle() {
+	for {
+		synctest.Wait()
+		select {
+		case msg := <-s.answers:
+			switch {
+			case msg == nil, tui.Ticks(msg):
+			case msg == tea.Quit():
+				s.quit = true
+			default:
+				s.send(msg)
+			}
+		default:
+			return
+		}
+	}
+}
+
+// press sends keys by their names, and settles after each.
+func (s *stage) press(keys ...string) {
+	s.t.Helper()
+	for _, name := range keys {
+		s.send(keyNamed(name))
+		s.settle()
+	}
+}
+
+// write sends one key for each character.
+func (s *stage) write(text string) {
+	for _, r := range text {
+		s.send(keyNamed(string(r)))
+	}
+	s.settle()
+}
+
+var named = map[string]tea.KeyPressMsg{
+	"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "tab": {Code: tea.KeyTab},
+	"shift+tab": {Code: tea.KeyTab, Mod: tea.ModShift}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown},
+	"left": {Code: tea.KeyLeft}, "right": {Code: tea.KeyRight}, "home": {Code: tea.KeyHome}, "end": {Code: tea.KeyEnd},
+	"pgup": {Code: tea.KeyPgUp}, "pgdown": {Code: tea.KeyPgDown}, "backspace": {Code: tea.KeyBackspace},
+	"delete": {Code: tea.KeyDelete}, "space": {Code: tea.KeySpace, Text: " "}, " ": {Code: tea.KeySpace, Text: " "},
+}
+
+func keyNamed(name string) tea.KeyPressMsg {
+	if msg, ok := named[name]; ok {
+		return msg
+	}
+	if letter, ok := strings.CutPrefix(name, "ctrl+"); ok {
+		return tea.KeyPressMsg{Code: []rune(letter)[0], Mod: tea.ModCtrl}
+	}
+	if r := []rune(name); len(r) != 1 {
+		panic(fmt.Sprintf("no key %q", name))
+	}
+	return tea.KeyPressMsg{Code: []rune(name)[0], Text: name}
+}
+
+// choose opens a tool by its name.
+func (s *stage) choose(name string) {
+	s.t.Helper()
+	s.press("esc", "/")
+	s.write(name)
+	s.press("enter", "enter")
+}
+
+// frame is what is on the screen, without its styles.
+func (s *stage) frame() string { return words(s.m.View().Content) }
+
+func (s *stage) see(parts ...string) {
+	s.t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(s.frame(), part) {
+			s.t.Errorf("the frame has no %q:\n%s", part, s.frame())
+		}
+	}
+}
+
+// announce is an event of a sign-in.
+func (s *stage) announce(kind client.EventKind) {
+	s.events <- client.Event{
+		Kind: kind, Port: 41234,
+		URL: "https://auth.example.com/authorize?client_id=mcpd_client_3f9a&code_challenge=" + strings.Repeat("Ab3", 15) + "&scope=identify+guilds",
+	}
+	s.settle()
+}
