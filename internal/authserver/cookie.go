@@ -80,7 +80,7 @@ func (s *Server) cookies(r *http.Request, name string) []string {
 	return values
 }
 
-// browser returns the secret that stands for this browser, or "".
+// browsers returns the secrets that may stand for this browser: one, as a rule.
 func (s *Server) browsers(r *http.Request) []string {
 	var secrets []string
 	for _, value := range s.cookies(r, "browser") {
