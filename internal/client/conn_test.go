@@ -60,7 +60,7 @@ func TestSchemasInWireOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(explain(err))
 		}
-		want(t, "tools", len(tools), 3)
+		want(t, "tools", len(tools), 4)
 		tool := tools[0]
 		want(t, "name", tool.Name, "echo")
 		want(t, "title", tool.Title, "echo")
@@ -352,4 +352,21 @@ func TestRegisteredBeforehand(t *testing.T) {
 	}
 	call(t, r.connect(t), "echo")
 	want(t, "registrations", f.count("/register"), 0)
+}
+
+// A tool that wants an argument mirrored in a header refuses a call from a
+// client that has not seen its schema: the list is fetched, the call repeated.
+func TestMirroredArguments(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	conn := newRig(t, f).connect(t)
+	before := f.count("/mcp")
+	for range 2 {
+		result, err := conn.Call(t.Context(), "regional", json.RawMessage(`{"region":"eu"}`))
+		if err != nil {
+			t.Fatal(explain(err))
+		}
+		want(t, "text", result.Content[0].Text, `{"region":"eu"}`)
+	}
+	want(t, "requests", f.count("/mcp")-before, 4)
 }

@@ -80,6 +80,7 @@ func testServer() *mcp.Server {
 	schema := json.RawMessage(`{"type":"object","properties":{"zeta":{"type":"string"},"mid":{"type":"string"},"alpha":{"type":"string"}}}`)
 	server.AddTool(&mcp.Tool{Name: "echo", Description: "says it again", InputSchema: schema}, echo)
 	server.AddTool(&mcp.Tool{Name: "list_guilds", InputSchema: schema}, echo)
+	server.AddTool(&mcp.Tool{Name: "regional", InputSchema: json.RawMessage(`{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}`)}, echo)
 	server.AddTool(&mcp.Tool{Name: "fail", InputSchema: schema}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: "no"}}}, nil
 	})
