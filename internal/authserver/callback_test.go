@@ -104,8 +104,8 @@ func TestCallbackFailuresReachTheClient(t *testing.T) {
 		"token endpoint: 429":  {fault(emulator.Fault{Endpoint: emulator.EndpointToken, Kind: emulator.FaultRateLimit}), "temporarily_unavailable"},
 		"authorization: 500":   {fault(emulator.Fault{Endpoint: emulator.EndpointAuthorization, Kind: emulator.FaultHTML}), "temporarily_unavailable"},
 		"store down":           {func(_ *testing.T, r *rig, _ *url.URL) { r.store.failWrites.Store(2) }, "temporarily_unavailable"},
-		"another application":  {func(_ *testing.T, r *rig, _ *url.URL) {}, "server_error"},
-		"required not granted": {func(_ *testing.T, r *rig, _ *url.URL) {}, "access_denied"},
+		"another application":  {func(*testing.T, *rig, *url.URL) {}, "server_error"},
+		"required not granted": {func(*testing.T, *rig, *url.URL) {}, "access_denied"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

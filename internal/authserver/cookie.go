@@ -57,7 +57,7 @@ func (s *Server) setCookie(w http.ResponseWriter, name, value string, ttl time.D
 	if value == "" {
 		maxAge = -1
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the base URL is https
 		Name:     s.cookieName(name),
 		Value:    value,
 		Path:     "/",

@@ -210,9 +210,9 @@ func TestClientCap(t *testing.T) {
 		t.Helper()
 		return r.browser().postJSON("/register", map[string]any{"client_name": name, "redirect_uris": []string{clientURI}}).Status
 	}
-	live, old, older := r.register("live"), r.register("old"), ""
+	live, old := r.register("live"), r.register("old")
 	r.browser().code(live)
-	older = r.register("older")
+	older := r.register("older")
 	if got := try("too many"); got != http.StatusServiceUnavailable {
 		t.Errorf("a client beyond the cap of young ones: %d, want 503", got)
 	}
