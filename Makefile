@@ -18,7 +18,8 @@ setup: ## what the tests need beside Go: gcc, a Secret Service, Chromium
 
 test: setup ## everything, under the race detector; then a real keychain and a real browser
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 8m ./...
-	scripts/with-keyring.sh $(GO) test -tags keychain -run Keychain -count=1 -timeout 3m ./internal/tokencache ./cmd/mcpdiscord
+	scripts/with-keyring.sh $(GO) test -tags keychain -count=1 -timeout 3m ./internal/tokencache
+	scripts/with-keyring.sh $(GO) test -tags keychain -run Keychain -count=1 -timeout 3m ./cmd/mcpdiscord
 	$(GO) test -tags chromium -run Chromium -count=1 -timeout 3m ./cmd/mcpdiscord
 
 lint: ## formatted, tidy, linted; vetted and built for six targets

@@ -45,6 +45,7 @@ var libraries = map[string][]string{
 	"go.etcd.io/bbolt":                       {"internal/store"},
 	"github.com/pkg/browser":                 {"internal/client"},
 	"github.com/zalando/go-keyring":          {"internal/tokencache"},
+	"github.com/godbus/":                     {"internal/tokencache"},
 	"github.com/gofrs/flock":                 {"internal/tokencache"},
 	"charm.land/":                            {"internal/tui"},
 	"github.com/charmbracelet/":              {"internal/tui"},

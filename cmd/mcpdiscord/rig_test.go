@@ -15,7 +15,7 @@ import (
 
 // startServe runs serve in this process, on free ports and with a memory
 // store, until the test ends; it returns the MCP URL.
-func startServe(t *testing.T, flags ...string) string {
+func startServe(t testing.TB, flags ...string) string {
 	t.Helper()
 	addrFile := filepath.Join(t.TempDir(), "addr")
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -71,7 +71,7 @@ func register(t *testing.T, issuer, redirectURI string) string {
 }
 
 // waitFor polls a condition until it holds.
-func waitFor(t *testing.T, what string, condition func() bool) {
+func waitFor(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(20 * time.Second)
 	defer deadline.Stop()
@@ -98,7 +98,7 @@ func freePort(t *testing.T) string {
 
 // contextOf is a context that outlives the test function until its cleanups
 // have run.
-func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
+func contextOf(t testing.TB) (context.Context, context.CancelFunc) {
 	t.Helper()
 	return context.WithCancel(context.WithoutCancel(t.Context()))
 }

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Prints the figures of docs/performance.md. Run it on a machine that does
+# nothing else; quote ratios within one run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+make -s build
+
+echo "== requests over loopback: the whole server, a bare handler, the SDK as it is, proxies"
+go test -run '^$' -bench 'ToolsCall|Proxy' -benchtime "${BENCHTIME:-2s}" ./internal/server
+echo "== verifying a token; reading and writing a record"
+go test -run '^$' -bench 'Verify' -benchmem ./internal/authserver
+go test -run '^$' -bench 'Get|Update' ./internal/store
+echo "== the program: whole processes"
+MCPDISCORD_BENCH=$PWD/bin/mcpdiscord go test -run '^$' -bench Process -benchtime 50x ./cmd/mcpdiscord
+echo "== its size"
+wc -c bin/mcpdiscord
