@@ -18,10 +18,13 @@ const (
 	unrenewableRetry = maxRetry    // the refresh token is dead, the access token lives
 )
 
+var errUnrenewable = errors.New("Discord's refresh token is dead, its access token lives")
+
 // renew makes Discord replace a pair, once for everybody who asks. nil means
 // that the record has changed, by us or by others, and is to be read again. A
 // pair that Discord declares dead is dropped, and with it the grants that
-// depend on it: that is nil, too. The error is a 503 *Error, and is remembered.
+// depend on it: that is nil, too. The error is a 503 *Error; one of Discord's is
+// remembered until it may be asked again.
 //
 // Rejected says that the API refused the access token twice.
 func (s *Server) renew(ctx context.Context, userID string, pair UpstreamPair, rejected bool) error {
@@ -37,7 +40,9 @@ func (s *Server) renew(ctx context.Context, userID string, pair UpstreamPair, re
 			return err // of the flight before this one
 		}
 		err := s.renewLeased(ctx, userID, pair, rejected)
-		if e, ok := errors.AsType[*Error](err); ok {
+		// What the store could not do may work the next time.
+		_, refused := errors.AsType[*discord.Error](err)
+		if e, ok := errors.AsType[*Error](err); ok && (refused || errors.Is(err, errUnrenewable)) {
 			s.mem.fail(key, s.now(), e.RetryAfter, err)
 		}
 		return err
@@ -74,7 +79,7 @@ func (s *Server) renewLeased(ctx context.Context, userID string, pair UpstreamPa
 		if dead, err := s.dead(ctx, pair); !dead {
 			s.release(ctx, userID, lease, nil)
 			if err == nil {
-				err = errUnavailable(errors.New("Discord's refresh token is dead, its access token lives"), unrenewableRetry)
+				err = errUnavailable(errUnrenewable, unrenewableRetry)
 			}
 			return err
 		}

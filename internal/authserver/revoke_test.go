@@ -112,6 +112,19 @@ func TestDiscordIsToldWithTheLastGrant(t *testing.T) {
 	}
 }
 
+func TestLogoutRightAfterSignInTellsDiscord(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := r.login(r.register("Short"))
+	change(r, authserver.KindUpstream, nelly, func(up *authserver.Upstream) { // a grant that ended unseen does not count
+		up.Grants = append(up.Grants, authserver.GrantRef{ID: "gone", Scopes: []string{"identify"}, LastUsed: r.clock.Now()})
+	})
+	r.revoke(s.client, s.refresh)
+	if n := r.emu.Counters().Calls(emulator.EndpointRevoke); n != 1 {
+		t.Errorf("Discord was told %d times", n)
+	}
+}
+
 // TestSignInDuringRevocation: a node tells Discord to end the user's tokens
 // while another sign-in has its own, but could not store them yet.
 func TestSignInDuringRevocation(t *testing.T) {

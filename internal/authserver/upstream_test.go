@@ -186,6 +186,48 @@ func TestCrashedLease(t *testing.T) {
 	}
 }
 
+// interceptor calls before on its way to Discord.
+type interceptor struct{ before func(*http.Request) }
+
+// RoundTrip implements http.RoundTripper.
+func (i *interceptor) RoundTrip(req *http.Request) (*http.Response, error) {
+	i.before(req)
+	return http.DefaultTransport.RoundTrip(req)
+}
+
+// TestSignInDuringRenewal: the lease ran out, and a sign-in has replaced the
+// pair that is being renewed: its pair stays.
+func TestSignInDuringRenewal(t *testing.T) {
+	t.Parallel()
+	i := &interceptor{before: func(*http.Request) {}}
+	r := newRig(t, func(cfg *authserver.Config) {
+		client, err := discord.New(discord.Config{
+			URL: cfg.DiscordURL, ClientID: emulator.DefaultClientID, ClientSecret: emulator.DefaultClientSecret,
+			RedirectURI: cfg.BaseURL + "/auth/callback", Now: cfg.Now, Transport: i,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Discord = client
+	})
+	s := r.login(r.register("Slow"))
+	r.clock.Add(6*24*time.Hour + time.Hour)
+	var signedIn authserver.UpstreamPair
+	i.before = func(*http.Request) {
+		change(r, authserver.KindUpstream, nelly, func(up *authserver.Upstream) {
+			signedIn = up.Pairs[0]
+			signedIn.AccessToken, signedIn.RefreshToken = "access of the sign-in", "refresh of the sign-in"
+			signedIn.Expires = r.clock.Now().Add(7 * 24 * time.Hour)
+			up.Pairs = []authserver.UpstreamPair{signedIn}
+		})
+	}
+	s.take(s.renew())
+	up := record[authserver.Upstream](r, authserver.KindUpstream, nelly)
+	if len(up.Pairs) != 1 || up.Pairs[0].RefreshToken != signedIn.RefreshToken {
+		t.Errorf("the pair of the sign-in is lost")
+	}
+}
+
 func TestSignInReplacesWhatItIncludes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
