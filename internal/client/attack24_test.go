@@ -51,7 +51,7 @@ func TestAttack24HostileSignIn(t *testing.T) {
 		return func(f *fake) {
 			f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("WWW-Authenticate", `Bearer resource_metadata="`+metadata+`"`)
-				w.WriteHeader(401)
+				w.WriteHeader(http.StatusUnauthorized)
 			}
 		}
 	}
@@ -309,9 +309,12 @@ func TestAttack24HostileServer(t *testing.T) {
 		"escape in an error": {handler: rpc(`"error":{"code":-1,"message":"\u001b]0;owned\u0007\u202e evil"}`), kind: client.KindFailure},
 		"page":               {handler: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>\x1b[2J")) }, kind: client.KindFailure},
 		"garbage":            {handler: rpc(`"result":[1,2]`), kind: client.KindFailure},
-		"limits":             {handler: func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "7"); w.WriteHeader(429) }, kind: client.KindUnavailable},
-		"overloaded":         {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, kind: client.KindUnavailable},
-		"broken":             {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, kind: client.KindFailure},
+		"limits": {handler: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}, kind: client.KindUnavailable},
+		"overloaded": {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, kind: client.KindUnavailable},
+		"broken":     {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, kind: client.KindFailure},
 		"cut off": {handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			_, _ = w.Write([]byte(": hello\n\n"))
@@ -371,7 +374,7 @@ func TestAttack24PublicServer(t *testing.T) {
 				asked = append(asked, req.URL.Host)
 				w := httptest.NewRecorder()
 				w.Header().Set("WWW-Authenticate", `Bearer resource_metadata="`+metadata+`"`)
-				w.WriteHeader(401)
+				w.WriteHeader(http.StatusUnauthorized)
 				return w.Result(), nil
 			})
 			_, err := client.Connect(t.Context(), client.Config{Server: "https://10.1.2.3/mcp", SignIn: true, Transport: network})

@@ -80,7 +80,7 @@ func runBrowser(ctx context.Context, words []string, address string) error {
 	}
 	// Not CommandContext: a browser that runs in the foreground is the user's
 	// and outlives us.
-	cmd := exec.Command(words[0], args...)
+	cmd := exec.Command(words[0], args...) //nolint:gosec,noctx // the user's own command; it outlives the context
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting BROWSER: %w", err)
 	}

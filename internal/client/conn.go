@@ -223,7 +223,7 @@ var errCallTimeout = errors.New("call timeout")
 
 // timely tells our own timeout from the caller's.
 func timely(ctx context.Context, err error) error {
-	if err != nil && context.Cause(ctx) == errCallTimeout {
+	if err != nil && errors.Is(context.Cause(ctx), errCallTimeout) {
 		return errCallTimeout
 	}
 	return err

@@ -310,7 +310,9 @@ func TestRenewedEarly(t *testing.T) {
 	r := newRig(t, f)
 	conn := r.connect(t)
 	r.advance(time.Hour - 59*time.Second)
-	f.set(func() { f.on["/token"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) } })
+	f.set(func() {
+		f.on["/token"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	})
 	call(t, conn, "echo")
 	want(t, "refreshes", f.refreshes(), 1)
 	f.set(func() { delete(f.on, "/token") })

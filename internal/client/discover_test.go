@@ -79,7 +79,9 @@ func TestDiscoveryUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server", "/register"} {
 		f := newFake(t)
-		f.set(func() { f.on[path] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) } })
+		f.set(func() {
+			f.on[path] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+		})
 		r := newRig(t, f)
 		_, err := client.Connect(t.Context(), r.Config)
 		wantKind(t, err, client.KindUnavailable)
@@ -104,7 +106,7 @@ func TestScopesOfChallenge(t *testing.T) {
 			f.on["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Authorization") == "" {
 					w.Header().Set("WWW-Authenticate", header)
-					w.WriteHeader(401)
+					w.WriteHeader(http.StatusUnauthorized)
 					return
 				}
 				f.mcp.ServeHTTP(w, r)

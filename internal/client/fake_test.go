@@ -256,10 +256,10 @@ func (f *fake) resource(w http.ResponseWriter, r *http.Request, body []byte) {
 	switch {
 	case !ok:
 		w.Header().Set("WWW-Authenticate", `Bearer `+where+`, scope="identify"`)
-		w.WriteHeader(401)
+		w.WriteHeader(http.StatusUnauthorized)
 	case need != "" && !slices.Contains(scopes, need):
 		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="identify `+need+`", `+where)
-		w.WriteHeader(403)
+		w.WriteHeader(http.StatusForbidden)
 	default:
 		f.mcp.ServeHTTP(w, r)
 	}

@@ -80,7 +80,7 @@ func TestGapE2StepUpEnds(t *testing.T) {
 	f.set(func() {
 		f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="guilds"`)
-			w.WriteHeader(403)
+			w.WriteHeader(http.StatusForbidden)
 		}
 	})
 	_, err := conn.Call(t.Context(), "echo", nil)
@@ -93,7 +93,9 @@ func TestGapE2PlainForbidden(t *testing.T) {
 	f := newFake(t)
 	r := newRig(t, f)
 	conn := r.connect(t)
-	f.set(func() { f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) } })
+	f.set(func() {
+		f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }
+	})
 	_, err := conn.Call(t.Context(), "echo", nil)
 	wantKind(t, err, client.KindAuth)
 	f.set(func() { delete(f.on, "/mcp") })
@@ -225,7 +227,7 @@ func TestGapE5DeniedOnceForAll(t *testing.T) {
 		f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) {
 			waiting.Done()
 			<-released
-			w.WriteHeader(401)
+			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
 	var all sync.WaitGroup
@@ -288,7 +290,9 @@ func TestGapE10NeverALoop(t *testing.T) {
 	f := newFake(t)
 	r := newRig(t, f)
 	conn := r.connect(t)
-	f.set(func() { f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) } })
+	f.set(func() {
+		f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }
+	})
 	_, err := conn.Call(t.Context(), "echo", nil)
 	wantKind(t, err, client.KindAuth)
 	want(t, "refreshes", f.refreshes(), 1)

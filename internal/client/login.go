@@ -21,7 +21,7 @@ import (
 // browse is the browser part: from a bound loopback port to saved tokens. The
 // last page of the browser tells how it ended.
 func (s *signer) browse(ctx context.Context, a *authority, prev *tokencache.Session, ch *challenge) (*tokencache.Session, error) {
-	rcv, err := s.listen(prev)
+	rcv, err := s.listen(ctx, prev)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (s *signer) browse(ctx context.Context, a *authority, prev *tokencache.Sess
 	if err == nil {
 		err = s.keep(ctx, session)
 	}
-	outcome := page{}
+	var outcome page
 	if err != nil {
 		s.log.Info("the sign-in failed", "server", s.server, "reason", err.Error())
 		outcome = failurePage(err)
@@ -265,7 +265,7 @@ func (l *login) visit(ctx context.Context, f *flow) (url.Values, error) {
 				}
 			}
 		case <-ctx.Done():
-			if context.Cause(ctx) == errLoginTimeout {
+			if errors.Is(context.Cause(ctx), errLoginTimeout) {
 				return nil, &Error{Kind: KindAuth, Message: fmt.Sprintf("nobody signed in within %s", l.cfg.LoginTimeout), Hint: "run {program} connect " + l.server + " to try again"}
 			}
 			return nil, l.ended(ctx.Err())

@@ -54,7 +54,7 @@ type receiver struct {
 
 // listen binds the loopback port before any browser opens: the configured one,
 // else the one of the last sign-in, else any.
-func (s *signer) listen(prev *tokencache.Session) (*receiver, error) {
+func (s *signer) listen(ctx context.Context, prev *tokencache.Session) (*receiver, error) {
 	ports := []int{0}
 	if s.cfg.CallbackPort != 0 {
 		ports = []int{s.cfg.CallbackPort}
@@ -65,10 +65,11 @@ func (s *signer) listen(prev *tokencache.Session) (*receiver, error) {
 			}
 		}
 	}
+	var listening net.ListenConfig
 	var ln net.Listener
 	var err error
 	for _, port := range ports {
-		if ln, err = net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+		if ln, err = listening.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
 			break
 		}
 	}

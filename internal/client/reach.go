@@ -19,8 +19,10 @@ const maxURL = 4096
 // form: lower-case scheme and host, no default port.
 func parseServer(raw string) (*url.URL, error) {
 	bad := func(why string) error {
-		return &Error{Kind: KindUsage, Message: fmt.Sprintf("%q is not a server's address: %s", brief(raw), why),
-			Hint: "an address looks like https://example.com/mcp"}
+		return &Error{
+			Kind: KindUsage, Message: fmt.Sprintf("%q is not a server's address: %s", brief(raw), why),
+			Hint: "an address looks like https://example.com/mcp",
+		}
 	}
 	u, err := strictURL(raw)
 	if err != nil {

@@ -244,7 +244,7 @@ func (s *signer) renew(ctx context.Context, bad string) (ok bool, err error) {
 func (s *signer) refresh(ctx context.Context, session *tokencache.Session) (ok bool, err error) {
 	// A refresh token is often good for one use: once it is under way, an
 	// impatient caller must not lose the answer.
-	ctx, cancel := linger(ctx, 2*time.Second)
+	ctx, cancel := linger(ctx)
 	defer cancel()
 	next := *session
 	err = s.grant(ctx, &next, url.Values{
@@ -292,11 +292,11 @@ func (s *signer) drop(ctx context.Context, session *tokencache.Session, refused 
 	return &Error{Kind: KindFailure, Message: fmt.Sprintf("%s did not renew the sign-in: %s", s.server, refused.words()), Err: refused}
 }
 
-// linger is a context that outlives its parent by a grace.
-func linger(parent context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+// linger is a context that outlives its parent by two seconds.
+func linger(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
 	stop := context.AfterFunc(parent, func() {
-		timer := time.NewTimer(grace)
+		timer := time.NewTimer(2 * time.Second)
 		defer timer.Stop()
 		select {
 		case <-timer.C:

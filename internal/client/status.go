@@ -89,8 +89,10 @@ func Logout(ctx context.Context, cfg Config) error {
 	if !errors.As(told, &own) {
 		kind = KindFailure // it was told, and refused
 	}
-	return &Error{Kind: kind, Message: "signed out here, but " + s.url.Host + " could not be told: " + brief(told.Error()),
-		Hint: "the sign-in ends there by itself; nothing of it is left on this computer", Err: told}
+	return &Error{
+		Kind: kind, Message: "signed out here, but " + s.url.Host + " could not be told: " + brief(told.Error()),
+		Hint: "the sign-in ends there by itself; nothing of it is left on this computer", Err: told,
+	}
 }
 
 func (s *signer) forget(urls ...string) error {

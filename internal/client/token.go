@@ -38,7 +38,6 @@ type tokenAnswer struct {
 type grantError struct {
 	code        string
 	description string
-	status      int
 }
 
 func (e *grantError) Error() string { return "the authorization server refused: " + e.words() }
@@ -162,7 +161,7 @@ func (s *signer) post(ctx context.Context, session *tokencache.Session, endpoint
 	}
 	if resp.StatusCode < 500 && resp.StatusCode >= 400 && resp.StatusCode != http.StatusTooManyRequests &&
 		json.Unmarshal(body, &refusal) == nil && refusal.Error != "" && !passing(refusal.Error) {
-		return nil, &grantError{code: refusal.Error, description: refusal.Description, status: resp.StatusCode}
+		return nil, &grantError{code: refusal.Error, description: refusal.Description}
 	}
 	return nil, s.unavailable(fmt.Sprintf("%s answered %d", at.Host, resp.StatusCode), nil)
 }
@@ -188,8 +187,10 @@ func (s *signer) register(ctx context.Context, a *authority, redirect string) (*
 		return session, nil
 	}
 	if a.registrationEndpoint == "" {
-		return nil, &Error{Kind: KindAuth, Message: s.server + " wants a client that was registered beforehand",
-			Hint: "register one with its operator, then use --oauth-client-id"}
+		return nil, &Error{
+			Kind: KindAuth, Message: s.server + " wants a client that was registered beforehand",
+			Hint: "register one with its operator, then use --oauth-client-id",
+		}
 	}
 	request, err := json.Marshal(map[string]any{
 		"client_name":                "mcpdiscord",
@@ -258,7 +259,7 @@ func (s *signer) registration(ctx context.Context, endpoint, request string, ans
 		}
 		return nil
 	}
-	refusal := grantError{status: resp.StatusCode}
+	var refusal grantError
 	var doc struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
@@ -268,8 +269,10 @@ func (s *signer) registration(ctx context.Context, endpoint, request string, ans
 	} else {
 		refusal.code = strconv.Itoa(resp.StatusCode)
 	}
-	return &Error{Kind: KindAuth, Message: fmt.Sprintf("%s does not accept this program as a client: %s", at.Host, refusal.words()),
-		Hint: "ask its operator, or use a client registered beforehand: --oauth-client-id", Err: &refusal}
+	return &Error{
+		Kind: KindAuth, Message: fmt.Sprintf("%s does not accept this program as a client: %s", at.Host, refusal.words()),
+		Hint: "ask its operator, or use a client registered beforehand: --oauth-client-id", Err: &refusal,
+	}
 }
 
 // revoke ends the sign-in at the server (RFC 7009). A server without the
