@@ -91,7 +91,7 @@ func (e *exchange) writeError(status, code int, text string) {
 	h.Del("Connection")
 	e.status, e.muted = status, true
 	e.sendHeader()
-	n, _ := e.ResponseWriter.Write(body) // a client that is gone is nobody's error
+	n, _ := e.ResponseWriter.Write(body) //nolint:gosec // G705: JSON with nosniff, nothing that a browser runs
 	e.bytes += int64(n)
 }
 

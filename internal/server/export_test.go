@@ -38,3 +38,6 @@ func (s *Server) HandleFunc(pattern string, h http.HandlerFunc) { s.mux.HandleFu
 
 // SafeHeader shows how a name is written into a header.
 func SafeHeader(text string) string { return safeHeader(text) }
+
+// SDK is the SDK's server, without the corridor before it.
+func (s *Server) SDK() *mcp.Server { return s.sdk }

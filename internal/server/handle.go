@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,7 +42,7 @@ func (s *Server) finish(e *exchange, r *http.Request, v any) {
 		}
 		return
 	}
-	if v == http.ErrAbortHandler {
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		return
 	}
 	s.logPanic(r.Context(), v)

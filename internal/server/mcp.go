@@ -78,6 +78,8 @@ func (e *exchange) busy() {
 // newMCP returns the SDK's server with the built-in tools, and what stands
 // before it.
 func (s *Server) newMCP() http.Handler {
+	// The list of tools never changes, and saying so (ListChanged is false) means
+	// that no client holds a stream open to learn of changes.
 	s.sdk = mcp.NewServer(&mcp.Implementation{Name: "mcpdiscord", Title: "mcpdiscord", Version: s.cfg.Version}, &mcp.ServerOptions{
 		Instructions:              "Tools about the Discord account that signed in.",
 		Logger:                    s.log,
@@ -118,51 +120,19 @@ func (h *messages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.busy()
 		return
 	}
-	inside := s.calls
-	defer func() { inside.leave(user) }()
+	defer s.calls.leave(user)
 
 	body := bodies.Get().(*bytes.Buffer)
 	defer giveBack(body)
 	if !readBody(e, r, body) || !s.admit(e, r, body.Bytes()) {
 		return
 	}
-	ctx := context.WithValue(r.Context(), exchangeKey{}, e)
-	if e.message.method == "subscriptions/listen" { // lives for hours: another room
-		if !s.streams.enter(user) {
-			e.busy()
-			return
-		}
-		s.calls.leave(user)
-		inside = s.streams
-		var stop func()
-		ctx, stop = s.streamContext(ctx, e)
-		defer stop()
-	}
-	r = r.WithContext(ctx)
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
 	r.Body = io.NopCloser(bytes.NewReader(body.Bytes()))
 	r.Header.Del("Last-Event-ID") // streams are not resumable; to be ignored
 	e.sdk = true
 	e.Header().Set("X-Accel-Buffering", "no")
 	h.sdk.ServeHTTP(e, r)
-}
-
-// streamContext ends a long-lived stream when the server drains, and when the
-// access token that opened it is over.
-func (s *Server) streamContext(ctx context.Context, e *exchange) (context.Context, func()) {
-	ctx, cancel := context.WithDeadline(ctx, e.identity.Expires)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		select {
-		case <-s.draining:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		cancel()
-		<-done
-	}
 }
 
 // bodies are buffers for requests: the SDK copies what it reads.

@@ -106,6 +106,25 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.reverse.ServeHTTP(e, r)
 }
 
+// streamContext ends a long-lived stream when the server drains, and when the
+// access token that opened it is over.
+func (s *Server) streamContext(ctx context.Context, e *exchange) (context.Context, func()) {
+	ctx, cancel := context.WithDeadline(ctx, e.identity.Expires)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-s.draining:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		cancel()
+		<-done
+	}
+}
+
 // boundedBody bounds a request's body in size and time.
 func (p *proxy) boundedBody(e *exchange, body io.ReadCloser) io.ReadCloser {
 	conn := http.NewResponseController(e.ResponseWriter)

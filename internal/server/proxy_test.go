@@ -238,13 +238,17 @@ func TestProxyStreamsAndCancels(t *testing.T) {
 	ended := make(chan struct{}, 1)
 	r := before(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
+		if req.Method == http.MethodDelete { // no stream, but slow all the same
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Length", "100")
+		}
 		_, _ = io.WriteString(w, "data: first\n\n")
 		_ = http.NewResponseController(w).Flush()
 		<-req.Context().Done()
 		ended <- struct{}{}
 	}))
 	token := r.signIn(nelly, "identify")
-	for _, method := range []string{http.MethodPost, http.MethodGet} {
+	for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodDelete} {
 		ctx, cancel := context.WithCancel(t.Context())
 		res, err := http.DefaultClient.Do(r.request(ctx, message{method: method, token: token}))
 		must(t, err)
@@ -282,6 +286,33 @@ func TestProxyDrain(t *testing.T) {
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("draining took %v", took)
 	}
+}
+
+// A stream does not outlive the access token that opened it.
+func TestProxyStreamEndsWithToken(t *testing.T) {
+	t.Parallel()
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_, _ = io.WriteString(w, "data: first\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-req.Context().Done()
+	}))
+	t.Cleanup(behind.Close)
+	r := start(t, setup{ttl: 2 * time.Second, config: func(c *server.Config) {
+		u, err := url.Parse(behind.URL)
+		must(t, err)
+		c.Proxy = u
+	}})
+	m := message{method: http.MethodGet, token: r.signIn(nelly, "identify")}
+	res, err := http.DefaultClient.Do(r.request(t.Context(), m))
+	must(t, err)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, res.Body)
+		ended <- err
+	}()
+	must(t, next(t, "the end of the stream", ended))
+	_ = res.Body.Close()
+	r.send(m).want(t, 401, 401)
 }
 
 func TestProxySessions(t *testing.T) {

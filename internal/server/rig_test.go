@@ -51,6 +51,7 @@ type setup struct {
 	config  func(*server.Config)
 	prepare func(*server.Server) // before it serves
 	public  string               // a base URL other than the listener's
+	ttl     time.Duration        // of access tokens
 }
 
 func start(t testing.TB, with setup) *rig {
@@ -75,6 +76,7 @@ func start(t testing.TB, with setup) *rig {
 	r.auth, err = authserver.New(t.Context(), authserver.Config{
 		BaseURL: issuer, Discord: client, DiscordURL: discordURL, ApplicationID: emulator.DefaultClientID,
 		Store: r.store, SigningKey: bytes.Repeat([]byte("k"), 32), OptionalScopes: []string{"email", "guilds"}, Logger: logger,
+		AccessTokenTTL: with.ttl,
 	})
 	must(t, err)
 	cfg := server.Config{BaseURL: issuer, Auth: r.auth, Discord: client, Logger: logger, Version: "test"}
@@ -216,7 +218,6 @@ type message struct {
 	body    string // "" calls get_user_info
 	header  http.Header
 	host    string
-	base    string
 }
 
 const callUserInfo = `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"get_user_info","arguments":{}}}`

@@ -54,7 +54,7 @@ type Server struct {
 	sdk       *mcp.Server    // of the tools
 	tools     map[string]tool
 	calls     *room
-	streams   *room
+	streams   *room // long-lived answers of a proxied server
 	others    *room // requests that are not for the MCP endpoint
 	draining  chan struct{}
 	drainOnce sync.Once

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/discord/emulator"
 )
@@ -193,4 +194,36 @@ func TestListGuildsRate(t *testing.T) {
 		t.Errorf("%d calls to Discord, %d refused, of 30", calls, refused)
 	}
 	r.send(message{token: r.signIn(mason, "identify", "guilds"), body: callTool("list_guilds")}).result(t)
+}
+
+func TestToolArguments(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	token := r.signIn(nelly, "identify")
+	for _, none := range []string{`,"arguments":{}`, `,"arguments":{ }`, `,"arguments":null`, ``} {
+		r.send(message{token: token, body: strings.Replace(callUserInfo, `,"arguments":{}`, none, 1)}).result(t)
+	}
+	text := r.send(message{token: token, body: strings.Replace(callUserInfo, `"arguments":{}`, `"arguments":{"x":1}`, 1)}).failure(t)
+	if !strings.Contains(text, "takes no arguments") {
+		t.Errorf("the caller reads %q", text)
+	}
+}
+
+// Who gets past the door some other way still meets the scopes at the tool.
+func TestToolChecksScopesItself(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	inside, outside := mcp.NewInMemoryTransports()
+	_, err := r.server.SDK().Connect(t.Context(), inside, nil)
+	must(t, err)
+	session, err := mcp.NewClient(&mcp.Implementation{Name: "t", Version: "1"}, nil).Connect(t.Context(), outside, nil)
+	must(t, err)
+	defer func() { _ = session.Close() }()
+	for _, name := range []string{"get_user_info", "list_guilds"} {
+		result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: name})
+		must(t, err)
+		if text := result.Content[0].(*mcp.TextContent).Text; !result.IsError || !strings.Contains(text, "needs the scopes") {
+			t.Errorf("%s answers %q", name, text)
+		}
+	}
 }
