@@ -14,8 +14,9 @@ import (
 )
 
 // TestKeychain runs the program against a real Secret Service
-// (scripts/with-keyring.sh): one sign-in, then many processes at once with an
-// expired token. One of them refreshes, nobody opens a browser, all answer.
+// (scripts/with-keyring.sh): one sign-in, then many processes at once, with a
+// token that is expired all the time. They share their refreshes: all of them
+// answer, nobody opens a browser, and no login is lost.
 func TestKeychain(t *testing.T) {
 	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
 		t.Fatal("there is no session bus: run scripts/with-keyring.sh go test -tags keychain …")

@@ -120,6 +120,20 @@ func TestGapE3ExpiredWithoutRefreshToken(t *testing.T) {
 	want(t, "registrations", f.count("/register"), 1)
 }
 
+// Tokens that live for seconds are tokens all the same.
+func TestGapE3ShortLivedToken(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.lifetime = 3
+	r := newRig(t, f)
+	conn := r.connect(t)
+	call(t, conn, "echo")
+	r.advance(3 * time.Second)
+	call(t, conn, "echo")
+	want(t, "browsers", r.opened(), 1)
+	want(t, "refreshes", f.refreshes(), 1)
+}
+
 // E4: a refresh answered by anything but invalid_grant was stuck for ever.
 func TestGapE4RefusedRefresh(t *testing.T) {
 	t.Parallel()

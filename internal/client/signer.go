@@ -17,7 +17,8 @@ const (
 	// renewEarly is how long before its end an access token is renewed, or a
 	// tenth of its life where that is known and shorter.
 	renewEarly = time.Minute
-	// expired is how much life a token must have left to be used at all.
+	// expired is how much life a token must have left to be used at all, or
+	// again a tenth: a server may give tokens that live for seconds.
 	expired = 5 * time.Second
 )
 
@@ -156,7 +157,13 @@ func (s *signer) bearer() string {
 
 // alive reports whether the session has an access token that can still be sent.
 func (s *signer) alive(session *tokencache.Session) bool {
-	return session.AccessToken != "" && (session.Expiry.IsZero() || session.Expiry.Sub(s.cfg.Now()) > expired)
+	if session.AccessToken == "" || session.Expiry.IsZero() {
+		return session.AccessToken != ""
+	}
+	s.mu.Lock()
+	margin := min(expired, s.early)
+	s.mu.Unlock()
+	return session.Expiry.Sub(s.cfg.Now()) > margin
 }
 
 // ensure renews the access token before it ends. A sign-in that turns out to
