@@ -20,7 +20,7 @@ func (p *program) callCommand() *cobra.Command {
 key=@file, one JSON object, or - for an object on stdin; later ones override.`,
 		Example: `  mcpdiscord call get_user_info
   mcpdiscord call get_user_info --jq .username
-  mcpdiscord call list_guilds limit:=5`,
+  mcpdiscord call list_guilds --login`,
 		GroupID: groupUse,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -88,8 +88,8 @@ func TestHelp(t *testing.T) {
 		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: its short text is a sentence without a full stop: %q", c.CommandPath(), c.Short)
 		}
-		if strings.Count(c.Example, "\n") < 1 {
-			t.Errorf("%s: it has fewer than two examples", c.CommandPath())
+		if strings.Count(c.Example, "\n") < 2 {
+			t.Errorf("%s: it has fewer than three examples", c.CommandPath())
 		}
 	})
 }

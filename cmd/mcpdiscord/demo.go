@@ -27,7 +27,7 @@ func (p *program) demoCommand() *cobra.Command {
 		Long: `Show the whole flow on this machine, narrated: a Discord emulator, the server, and
 a client that registers, signs in and calls a tool. It needs no account, network,
 keychain or browser, and leaves nothing behind.`,
-		Example: "  mcpdiscord demo\n  mcpdiscord demo --open      # then try it with your own browser",
+		Example: "  mcpdiscord demo\n  mcpdiscord demo --open      # then try it with your own browser\n  mcpdiscord demo | less",
 		GroupID: groupServe,
 		Args:    noArguments,
 	}

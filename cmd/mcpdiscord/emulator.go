@@ -30,6 +30,7 @@ Any Discord OAuth program can sign in against it.
 	}
 	flags := cmd.Flags()
 	addr := flags.String("emulator-addr", "127.0.0.1:8001", "where to listen; loopback only")
+	addrFile := flags.String("addr-file", "", "write the emulator's URL to this file once it is served")
 	logs := addLogFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		logger, err := p.logger(logs)
@@ -43,6 +44,11 @@ Any Discord OAuth program can sign in against it.
 		defer e.stop()
 		p.note("Discord emulator: %s", e.url)
 		p.note("client id %s, client secret %s", emulator.DefaultClientID, emulator.DefaultClientSecret)
+		if *addrFile != "" {
+			if err := writeAddrFile(*addrFile, e.url); err != nil {
+				return err
+			}
+		}
 		<-cmd.Context().Done()
 		return nil
 	}

@@ -82,6 +82,7 @@ func TestScripts(t *testing.T) {
 			"serve":    cmdServe,
 			"upstream": cmdUpstream,
 			"fault":    cmdFault,
+			"emulate":  cmdEmulate,
 			"end":      cmdEnd,
 			"lines":    cmdLines,
 			"exits":    cmdExits,
@@ -144,6 +145,13 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 func cmdUpstream(ts *testscript.TestScript, _ bool, _ []string) {
 	file := ts.MkAbs("upstream.addr")
 	ts.Setenv("upstream", start(ts, "upstream", file, exec.Command("protected", file)))
+}
+
+// cmdEmulate starts an emulator and sets $emulator_EMULATOR to its URL.
+func cmdEmulate(ts *testscript.TestScript, _ bool, _ []string) {
+	file := ts.MkAbs("emulator.addr")
+	cmd := exec.Command("mcpdiscord", "emulator", "--emulator-addr", "127.0.0.1:0", "--addr-file", file)
+	ts.Setenv("emulator_EMULATOR", start(ts, "emulator", file, cmd))
 }
 
 // cmdFault tells the emulator of a server to fail: fault NAME JSON.

@@ -40,7 +40,8 @@ type serveOptions struct {
 	environmentIgnored         []string
 }
 
-const guide = "docs/discord-application.md"
+// guide leads through the Developer Portal.
+const guide = "https://github.com/mcpdiscord/mcpdiscord/blob/main/docs/discord-application.md"
 
 func (p *program) serveCommand() *cobra.Command {
 	o := &serveOptions{}
@@ -49,7 +50,8 @@ func (p *program) serveCommand() *cobra.Command {
 		Short: "Run an MCP server that people sign in to with Discord",
 		Long: `Run an MCP server over HTTP that people sign in to with Discord.
 
-Discord's application: DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET (` + guide + `).
+Discord's application: DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET; see
+` + guide + `.
 Keys: JWT_SIGNING_KEY and STORAGE_ENCRYPTION_KEY, else a key file beside the store.`,
 		Example: `  mcpdiscord serve --dev
   DISCORD_CLIENT_ID=… DISCORD_CLIENT_SECRET=… mcpdiscord serve --base-url https://mcp.example.com
@@ -212,7 +214,7 @@ func (p *program) completeCredentials(o *serveOptions) error {
 	}
 	if o.clientID == "" || o.clientSecret == "" {
 		return usageError("serve needs a Discord application: DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET are not both set",
-			"run {program} serve --dev to try it without one, or create one: "+guide, nil)
+			"run {program} serve --dev to try it without one, or create one: see "+guide, nil)
 	}
 	if strings.Trim(o.clientID, "0123456789") != "" {
 		return usageError("DISCORD_CLIENT_ID is a number, the Client ID on the OAuth2 page of your application", guide, nil)

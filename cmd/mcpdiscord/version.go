@@ -28,7 +28,7 @@ func (p *program) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		Example: "  mcpdiscord version\n  mcpdiscord version --json",
+		Example: "  mcpdiscord version\n  mcpdiscord version --json\n  mcpdiscord version --json | jq -r .version",
 		GroupID: groupCare,
 		Args:    noArguments,
 	}
