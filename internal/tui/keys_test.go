@@ -339,8 +339,12 @@ func TestTokenLeft(t *testing.T) {
 			seconds int
 			want    string
 		}{
-			{0, "token 60 min"}, {59 * 60, "token 1 min"}, {59*60 + 30, "token <1 min"},
-			{3600, "token expired"}, {-3600, "token 2 h"}, {-71 * 3600, "token 3 days"},
+			{0, "token 60 min"},
+			{59 * 60, "token 1 min"},
+			{59*60 + 30, "token <1 min"},
+			{3600, "token expired"},
+			{-3600, "token 2 h"},
+			{-71 * 3600, "token 3 days"},
 		} {
 			s.now = noon.Add(time.Duration(test.seconds) * time.Second)
 			s.press("esc")

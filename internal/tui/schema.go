@@ -122,13 +122,14 @@ func parseNode(raw json.RawMessage) node {
 	return n
 }
 
-// members lists an object's members in the order on the wire, each name once.
+// members lists an object's members in the order on the wire. Of a name that comes
+// twice the last value counts, as everywhere in JSON.
 func members(raw json.RawMessage) (names []string, values []json.RawMessage) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return nil, nil
 	}
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	for dec.More() {
 		token, err := dec.Token()
 		name, ok := token.(string)
@@ -136,10 +137,12 @@ func members(raw json.RawMessage) (names []string, values []json.RawMessage) {
 		if err != nil || !ok || dec.Decode(&value) != nil {
 			return names, values
 		}
-		if !seen[name] {
-			seen[name] = true
-			names, values = append(names, name), append(values, value)
+		if at, ok := seen[name]; ok {
+			values[at] = value
+			continue
 		}
+		seen[name] = len(names)
+		names, values = append(names, name), append(values, value)
 	}
 	return names, values
 }

@@ -116,7 +116,11 @@ func tools() []client.Tool {
 			Name: "delete_channel", Title: "Delete a channel", Description: "Deletes for good.", Destructive: true,
 			InputSchema: json.RawMessage(`{"properties":{"channel_id":{"type":"string"}},"required":["channel_id"]}`),
 		},
-		{Name: "slow"}, {Name: "text"}, {Name: "fail"}, {Name: "break"}, {Name: "empty"},
+		{Name: "slow"},
+		{Name: "text"},
+		{Name: "fail"},
+		{Name: "break"},
+		{Name: "empty"},
 		{Name: "purge", Destructive: true},
 		{
 			Name:        "hostile\x1b]0;title\x07\u202e" + strings.Repeat("n", 10_000),

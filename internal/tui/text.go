@@ -134,17 +134,17 @@ func wrap(c cells, s string, w int) []string {
 	start, space, width, sinceSpace := 0, -1, 0, 0
 	for i := 0; i < len(s); {
 		ch, n := cluster(c, s[i:])
-		if width > 0 && width+n > w {
-			switch {
-			case ch == " ": // the break is here
-				rows = append(rows, s[start:i])
-				i += len(ch)
-				start, space, width = i, -1, 0
-				continue
-			case space > start:
+		if ch == " " && width > 0 && width+n > w { // the break is here
+			rows = append(rows, s[start:i])
+			i += len(ch)
+			start, space, width = i, -1, 0
+			continue
+		}
+		for width > 0 && width+n > w {
+			if space > start {
 				rows = append(rows, s[start:space])
 				start, width = space+1, sinceSpace
-			default:
+			} else {
 				rows = append(rows, s[start:i])
 				start, width = i, 0
 			}
