@@ -21,7 +21,7 @@ var errNoUser = errors.New("emulator: no such user")
 // Apps: all of the user's tokens and codes end.
 func (e *Emulator) Deauthorize(userID string) error {
 	return e.withAccount(userID, func(*account) error {
-		e.state.deauthorize(userID)
+		e.state.deauthorize(userID, e.cfg.Now())
 		return nil
 	})
 }
@@ -29,8 +29,9 @@ func (e *Emulator) Deauthorize(userID string) error {
 // ExpireAccess ends the user's access tokens as time would; refresh tokens live.
 func (e *Emulator) ExpireAccess(userID string) error {
 	return e.withAccount(userID, func(a *account) error {
+		a.expired = e.cfg.Now()
 		for _, p := range a.pairs {
-			p.expires = e.cfg.Now()
+			p.expires = a.expired
 		}
 		return nil
 	})

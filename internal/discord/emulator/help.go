@@ -17,7 +17,9 @@ Its application has the client id ` + DefaultClientID + ` and the secret
 ` + DefaultClientSecret + ` unless it was started with others. Any
 loopback redirect URI is registered. Access tokens live 7 days, codes 10
 minutes. Refresh tokens are single-use. A refresh without a scope returns every
-scope that the user ever granted. Everything is in memory.
+scope that the user ever granted. Everything is in memory, but an emulator that
+is started anew goes on with the tokens of the one before: it does not know
+which of them that one had ended, and takes refresh tokens for 90 days.
 
 It is not Discord and answers on loopback only. Nothing here is secret.
 

@@ -22,12 +22,13 @@ const (
 
 // state is what Discord would know about the application. Emulator.mu guards it.
 type state struct {
-	accounts map[string]*account
-	order    []string
-	codes    map[string]*code
-	codeAge  []string // oldest first
-	access   map[string]*pair
-	refresh  map[string]*pair
+	application string // its client id
+	accounts    map[string]*account
+	order       []string
+	codes       map[string]*code
+	codeAge     []string // oldest first
+	access      map[string]*pair
+	refresh     map[string]*pair
 }
 
 // account is a user with what the user allowed the application.
@@ -35,6 +36,10 @@ type account struct {
 	user    User
 	granted []string // every scope since the last deauthorization
 	pairs   []*pair  // oldest first
+
+	seen    map[string]time.Time // issue times of the pairs met in this process, by id
+	dead    time.Time            // a pair issued then or before is not adopted
+	expired time.Time            // an access token issued then or before has expired then
 }
 
 type code struct {
@@ -47,24 +52,28 @@ type code struct {
 
 // pair is one access token and, but for client_credentials, its refresh token.
 type pair struct {
-	access, refresh string
+	id              string
+	access, refresh string // refresh "": spent, or never was one
+	refreshable     bool   // began with a refresh token
 	user            string
 	scopes          []string
+	issued          time.Time
 	expires         time.Time // of the access token
 }
 
 func newState(cfg Config) (state, error) {
 	s := state{
-		accounts: make(map[string]*account),
-		codes:    make(map[string]*code),
-		access:   make(map[string]*pair),
-		refresh:  make(map[string]*pair),
+		application: cfg.ClientID,
+		accounts:    make(map[string]*account),
+		codes:       make(map[string]*code),
+		access:      make(map[string]*pair),
+		refresh:     make(map[string]*pair),
 	}
 	if len(cfg.Users) == 0 || len(cfg.Users) > maxUsers {
 		return s, fmt.Errorf("emulator: there must be 1 to %d users", maxUsers)
 	}
 	for _, u := range cfg.Users {
-		if _, err := strconv.ParseUint(u.ID, 10, 64); err != nil || u.Username == "" {
+		if n, err := strconv.ParseUint(u.ID, 10, 64); err != nil || strconv.FormatUint(n, 10) != u.ID || u.Username == "" {
 			return s, fmt.Errorf("emulator: user %q needs a snowflake and a name", u.ID)
 		}
 		if s.accounts[u.ID] != nil {
@@ -74,7 +83,7 @@ func newState(cfg Config) (state, error) {
 			return s, fmt.Errorf("emulator: user %s is in more than %d guilds", u.ID, maxGuilds)
 		}
 		u.Guilds = slices.Clone(u.Guilds)
-		s.accounts[u.ID] = &account{user: u}
+		s.accounts[u.ID] = &account{user: u, seen: make(map[string]time.Time)}
 		s.order = append(s.order, u.ID)
 	}
 	return s, nil
@@ -114,20 +123,30 @@ func (s *state) dropCode(id string) {
 
 // issuePair makes tokens; without a refresh token for client_credentials.
 func (s *state) issuePair(user string, scopes []string, refreshable bool, now time.Time) *pair {
-	a := s.accounts[user]
+	p := &pair{
+		id: string(randomBytes(idBytes)), refreshable: refreshable, user: user, scopes: scopes,
+		issued: now, expires: now.Add(accessLife),
+	}
+	s.add(p, p.body(s.accounts[user].granted))
+	return p
+}
+
+// add makes p and the tokens of its body live.
+func (s *state) add(p *pair, body []byte) {
+	a := s.accounts[p.user]
 	for len(a.pairs) >= maxPairs {
 		// A pair that cannot be refreshed goes before one that keeps a login.
 		oldest := slices.IndexFunc(a.pairs, func(p *pair) bool { return p.refresh == "" })
 		s.dropPair(a.pairs[max(oldest, 0)])
 	}
-	p := &pair{access: random(30), user: user, scopes: scopes, expires: now.Add(accessLife)}
+	p.access = s.sealToken(kindAccess, body)
 	s.access[p.access] = p
-	if refreshable {
-		p.refresh = random(30)
+	if p.refreshable {
+		p.refresh = s.sealToken(kindRefresh, body)
 		s.refresh[p.refresh] = p
 	}
 	a.pairs = append(a.pairs, p)
-	return p
+	a.see(p)
 }
 
 func (s *state) dropPair(p *pair) {
@@ -143,16 +162,18 @@ func (s *state) spend(p *pair) {
 	p.refresh = ""
 }
 
-// endTokens drops every pair of a user.
-func (s *state) endTokens(user string) {
-	for _, p := range slices.Clone(s.accounts[user].pairs) {
+// endTokens drops every pair of a user, those not seen yet as well.
+func (s *state) endTokens(user string, now time.Time) {
+	a := s.accounts[user]
+	a.bury(now)
+	for _, p := range slices.Clone(a.pairs) {
 		s.dropPair(p)
 	}
 }
 
 // deauthorize forgets that the user ever allowed the application anything.
-func (s *state) deauthorize(user string) {
-	s.endTokens(user)
+func (s *state) deauthorize(user string, now time.Time) {
+	s.endTokens(user, now)
 	s.accounts[user].granted = nil
 	for id, c := range s.codes {
 		if c.user == user {
@@ -161,9 +182,24 @@ func (s *state) deauthorize(user string) {
 	}
 }
 
+// byAccess and byRefresh return the pair of a token, of an earlier process too.
+func (s *state) byAccess(token string, now time.Time) *pair {
+	if s.access[token] == nil {
+		s.adopt(kindAccess, token, now)
+	}
+	return s.access[token]
+}
+
+func (s *state) byRefresh(token string, now time.Time) *pair {
+	if s.refresh[token] == nil {
+		s.adopt(kindRefresh, token, now)
+	}
+	return s.refresh[token]
+}
+
 // alive returns the pair of a live access token.
 func (s *state) alive(access string, now time.Time) *pair {
-	p := s.access[access]
+	p := s.byAccess(access, now)
 	if p == nil || !now.Before(p.expires) {
 		return nil
 	}
@@ -172,9 +208,13 @@ func (s *state) alive(access string, now time.Time) *pair {
 
 // random returns n random bytes as text.
 func random(n int) string {
+	return base64.RawURLEncoding.EncodeToString(randomBytes(n))
+}
+
+func randomBytes(n int) []byte {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails: crypto/rand
-	return base64.RawURLEncoding.EncodeToString(b)
+	return b
 }
 
 // union keeps the order of Discord's answers: as first granted.

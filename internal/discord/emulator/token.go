@@ -72,7 +72,7 @@ func (e *Emulator) redeem(form url.Values) (*pair, *oauthError) {
 		return nil, errCode
 	}
 	if e.cfg.KillEarlier {
-		e.state.endTokens(c.user)
+		e.state.endTokens(c.user, now)
 	}
 	return e.state.issuePair(c.user, c.scopes, true, now), nil
 }
@@ -80,7 +80,8 @@ func (e *Emulator) redeem(form url.Values) (*pair, *oauthError) {
 // rotate spends a refresh token. Without a scope the new pair has every scope
 // that the user ever granted, whatever the old one had.
 func (e *Emulator) rotate(form url.Values) (*pair, *oauthError) {
-	old := e.state.refresh[form.Get("refresh_token")]
+	now := e.cfg.Now()
+	old := e.state.byRefresh(form.Get("refresh_token"), now)
 	if old == nil {
 		return nil, errRefresh
 	}
@@ -97,7 +98,7 @@ func (e *Emulator) rotate(form url.Values) (*pair, *oauthError) {
 	} else {
 		e.state.spend(old)
 	}
-	return e.state.issuePair(old.user, scopes, true, e.cfg.Now()), nil
+	return e.state.issuePair(old.user, scopes, true, now), nil
 }
 
 // ownToken serves client_credentials: a token of the application's owner, who
@@ -118,14 +119,14 @@ func (e *Emulator) revoke(w http.ResponseWriter, r *http.Request) {
 		failure.write(w)
 		return
 	}
-	token := form.Get("token")
+	token, now := form.Get("token"), e.cfg.Now()
 	e.mu.Lock()
-	p := e.state.access[token]
+	p := e.state.byAccess(token, now)
 	if p == nil {
-		p = e.state.refresh[token]
+		p = e.state.byRefresh(token, now)
 	}
 	if p != nil {
-		e.state.deauthorize(p.user)
+		e.state.deauthorize(p.user, now)
 	}
 	e.mu.Unlock()
 	writeJSON(w, http.StatusOK, struct{}{})
