@@ -80,7 +80,7 @@ func (e *Emulator) currentAuthorization(w http.ResponseWriter, _ *http.Request, 
 	}{
 		Application: application{ID: e.cfg.ClientID, Name: applicationName, BotPublic: true, VerifyKey: strings.Repeat("0", 64)},
 		Scopes:      c.scopes,
-		Expires:     c.expires.UTC().Format("2006-01-02T15:04:05.000000-07:00"),
+		Expires:     c.expires.UTC().Format(discordTime),
 	}
 	if c.may("identify") {
 		u := toWire(c.user)
@@ -169,19 +169,7 @@ func (e *Emulator) currentUserMember(w http.ResponseWriter, r *http.Request, c *
 		writeAPIError(w, http.StatusNotFound, "Unknown Guild", 10004)
 		return
 	}
-	m := c.user.Guilds[i]
-	writeJSON(w, http.StatusOK, struct {
-		User     wireUser `json:"user"`
-		Nick     *string  `json:"nick"`
-		Avatar   *string  `json:"avatar"`
-		Roles    []string `json:"roles"`
-		JoinedAt string   `json:"joined_at"`
-		Pending  bool     `json:"pending"`
-		Flags    int      `json:"flags"`
-	}{
-		User: toWire(c.user), Nick: orNull(m.Nick), Roles: orEmpty(m.Roles),
-		JoinedAt: m.JoinedAt.UTC().Format("2006-01-02T15:04:05.000000-07:00"), Pending: m.Pending,
-	})
+	writeJSON(w, http.StatusOK, toWireMember(c.user, c.user.Guilds[i]))
 }
 
 // currentUserConnections serves GET /api/v10/users/@me/connections: one each.

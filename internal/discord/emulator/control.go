@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 )
 
 const (
@@ -43,7 +42,7 @@ func (e *Emulator) SetRoles(userID, guildID string, roles []string) error {
 		return fmt.Errorf("emulator: more than %d roles", maxRoles)
 	}
 	for _, role := range roles {
-		if _, err := strconv.ParseUint(role, 10, 64); err != nil {
+		if !isSnowflake(role) {
 			return errors.New("emulator: a role is a snowflake")
 		}
 	}

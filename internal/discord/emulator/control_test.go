@@ -318,7 +318,7 @@ func TestHelpIsComplete(t *testing.T) {
 	}
 	for _, f := range []string{
 		emulator.EndpointToken, emulator.EndpointRevoke, emulator.EndpointAuthorization, emulator.EndpointUser, emulator.EndpointGuilds,
-		emulator.EndpointMember, emulator.EndpointConnections, emulator.EndpointAuthorize, emulator.EndpointAny,
+		emulator.EndpointMember, emulator.EndpointConnections, emulator.EndpointJoin, emulator.EndpointAuthorize, emulator.EndpointAny,
 		emulator.FaultRateLimit, emulator.FaultError, emulator.FaultHTML, emulator.FaultHang, emulator.FaultTruncate,
 		emulator.FaultLost, emulator.FaultUnauthorized,
 	} {

@@ -23,6 +23,7 @@ import (
 const (
 	DefaultClientID     = "157730590492196864"
 	DefaultClientSecret = "emulator-secret-not-for-production"
+	DefaultBotToken     = "emulator-bot-token-not-for-production"
 )
 
 // Config describes an emulator.
@@ -30,6 +31,7 @@ type Config struct {
 	URL          string           // base URL it is reached at; "": Start takes the listener's
 	ClientID     string           // "" means DefaultClientID
 	ClientSecret string           // "" means DefaultClientSecret
+	BotToken     string           // "" means DefaultBotToken
 	RedirectURIs []string         // exact matches; nil: any loopback http or https one
 	KillEarlier  bool             // a second authorization of a user ends the user's earlier tokens
 	Users        []User           // nil: the ready users, nelly first
@@ -59,6 +61,9 @@ func New(cfg Config) (*Emulator, error) {
 	}
 	if cfg.ClientSecret == "" {
 		cfg.ClientSecret = DefaultClientSecret
+	}
+	if cfg.BotToken == "" {
+		cfg.BotToken = DefaultBotToken
 	}
 	if cfg.Users == nil {
 		cfg.Users = ReadyUsers()
@@ -143,6 +148,7 @@ func (e *Emulator) routes() {
 	e.handle("GET /api/v10/users/@me/guilds", EndpointGuilds, e.bearer(e.currentUserGuilds))
 	e.handle("GET /api/v10/users/@me/guilds/{guild}/member", EndpointMember, e.bearer(e.currentUserMember))
 	e.handle("GET /api/v10/users/@me/connections", EndpointConnections, e.bearer(e.currentUserConnections))
+	e.handle("PUT /api/v10/guilds/{guild}/members/{user}", EndpointJoin, e.putMember)
 	e.control()
 	e.mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeAPIError(w, http.StatusNotFound, "404: Not Found", 0)

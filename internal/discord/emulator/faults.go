@@ -22,6 +22,7 @@ const (
 	EndpointGuilds        = "guilds"      // GET /api/v10/users/@me/guilds
 	EndpointMember        = "member"      // GET /api/v10/users/@me/guilds/{guild}/member
 	EndpointConnections   = "connections" // GET /api/v10/users/@me/connections
+	EndpointJoin          = "join"        // PUT /api/v10/guilds/{guild}/members/{user}, with the bot token
 	EndpointAny           = "any"         // every one of the above but the sign-in page
 )
 
@@ -78,7 +79,7 @@ func (f wireFault) fault() (Fault, error) {
 func (f Fault) check() error {
 	endpoints := []string{
 		EndpointAuthorize, EndpointToken, EndpointRevoke, EndpointAuthorization, EndpointUser,
-		EndpointGuilds, EndpointMember, EndpointConnections, EndpointAny,
+		EndpointGuilds, EndpointMember, EndpointConnections, EndpointJoin, EndpointAny,
 	}
 	kinds := []string{FaultRateLimit, FaultError, FaultHTML, FaultHang, FaultTruncate, FaultLost, FaultUnauthorized}
 	grants := []string{"", "authorization_code", "refresh_token", "client_credentials"}

@@ -12,9 +12,11 @@ Discord's own paths below its address:
   GET  /api/v10/users/@me/guilds                    guilds
   GET  /api/v10/users/@me/guilds/{guild}/member     guilds.members.read
   GET  /api/v10/users/@me/connections               connections
+  PUT  /api/v10/guilds/{guild}/members/{user}       the bot token; guilds.join in the body
 
 Its application has the client id ` + DefaultClientID + ` and the secret
-` + DefaultClientSecret + ` unless it was started with others. Any
+` + DefaultClientSecret + `, and its bot, who is in every server, the token
+` + DefaultBotToken + `, unless it was started with others. Any
 loopback redirect URI is registered. Access tokens live 7 days, codes 10
 minutes. Refresh tokens are single-use. A refresh without a scope returns every
 scope that the user ever granted. Everything is in memory, but an emulator that
@@ -43,7 +45,7 @@ A fault:
 
   {"endpoint": "token", "kind": "rate_limit", "retry_after": 2.5, "count": 3}
 
-  endpoint     token, revoke, @me (of oauth2), users/@me, guilds, member, connections,
+  endpoint     token, revoke, @me (of oauth2), users/@me, guilds, member, connections, join,
                authorize (the sign-in page), or any (all but the sign-in page)
   kind         rate_limit     429 with Retry-After and a JSON body
                error          "status", 500 unless given

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/discord"
 )
 
 // What the emulator holds at most, so that a flood cannot fill the machine.
@@ -25,6 +27,7 @@ type state struct {
 	application string // its client id
 	accounts    map[string]*account
 	order       []string
+	guilds      map[string]discord.Guild // those that exist
 	codes       map[string]*code
 	codeAge     []string // oldest first
 	access      map[string]*pair
@@ -65,6 +68,7 @@ func newState(cfg Config) (state, error) {
 	s := state{
 		application: cfg.ClientID,
 		accounts:    make(map[string]*account),
+		guilds:      guildsOf(cfg.Users),
 		codes:       make(map[string]*code),
 		access:      make(map[string]*pair),
 		refresh:     make(map[string]*pair),
@@ -73,7 +77,7 @@ func newState(cfg Config) (state, error) {
 		return s, fmt.Errorf("emulator: there must be 1 to %d users", maxUsers)
 	}
 	for _, u := range cfg.Users {
-		if n, err := strconv.ParseUint(u.ID, 10, 64); err != nil || strconv.FormatUint(n, 10) != u.ID || u.Username == "" {
+		if !isSnowflake(u.ID) || u.Username == "" {
 			return s, fmt.Errorf("emulator: user %q needs a snowflake and a name", u.ID)
 		}
 		if s.accounts[u.ID] != nil {
@@ -204,6 +208,11 @@ func (s *state) alive(access string, now time.Time) *pair {
 		return nil
 	}
 	return p
+}
+
+func isSnowflake(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 64)
+	return err == nil && strconv.FormatUint(n, 10) == s
 }
 
 // random returns n random bytes as text.
