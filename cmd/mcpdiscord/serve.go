@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -285,9 +287,14 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *s
 	if err != nil {
 		return nil, fromAuthserver(err)
 	}
+	// A key of its own for each use (RFC 5869).
+	proxyKey, err := hkdf.Key(sha256.New, s.store.SigningKey, nil, "mcpdiscord proxied session", 32)
+	if err != nil {
+		return nil, err
+	}
 	cfg := server.Config{
 		BaseURL: o.baseURL, Auth: s.auth, Discord: upstream, AllowOrigin: o.allowOrigin, Dev: o.dev,
-		Version: buildVersion(), ProxyKey: s.store.SigningKey, Logger: logger,
+		Version: buildVersion(), ProxyKey: proxyKey, Logger: logger,
 	}
 	if o.proxy != "" {
 		if cfg.Proxy, err = url.Parse(o.proxy); err != nil {

@@ -103,6 +103,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r = r.WithContext(ctx)
 	if r.ContentLength != 0 {
+		// Else net/http takes the body away when the answer begins, which may be
+		// before the transport has seen its end: the answer would break off.
+		_ = http.NewResponseController(e.ResponseWriter).EnableFullDuplex()
 		r.Body = p.boundedBody(e, r.Body)
 	}
 	p.reverse.ServeHTTP(e, r)
