@@ -207,6 +207,28 @@ func FuzzWrap(f *testing.F) {
 	})
 }
 
+func TestFit(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, s, want string
+		method        ansi.Method
+		w             int
+	}{
+		{name: "fits", s: "abc", w: 3, want: "abc"},
+		{name: "cut", s: "abcd", w: 3, want: "ab…"},
+		{name: "wide", s: "日本語", w: 4, want: "日…"},
+		{name: "nothing", s: "abc", w: 0, want: ""},
+		{name: "styles end after the cut", s: "\x1b[1mabcd\x1b[m", w: 3, want: "\x1b[1mab…\x1b[m"},
+		{name: "a family by code points", s: "👨‍👩‍👧‍👦x", w: 7, want: "…"},
+		{name: "a family as one", s: "👨‍👩‍👧‍👦xy", w: 3, method: ansi.GraphemeWidth, want: "👨‍👩‍👧‍👦…"},
+	}
+	for _, test := range tests {
+		if got := tui.Fit(test.method, test.s, test.w); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
 func TestEditor(t *testing.T) {
 	t.Parallel()
 	keys := func(names string) (msgs []tea.KeyPressMsg) {

@@ -25,6 +25,15 @@ func (m *model) Err() error { return m.err }
 // Frame is the message of the spinner for the job that runs.
 func (m *model) Frame() tea.Msg { return frameMsg{id: m.job.id} }
 
+// Closed is a session as Run leaves it.
+func Closed(s Session) Session {
+	d := &door{Session: s}
+	d.close(0)
+	return d
+}
+
+func Fit(method ansi.Method, s string, w int) string { return fit(method, s, w) }
+
 // Ticks says whether a command of this message's answer is a timer.
 func Ticks(msg tea.Msg) bool {
 	switch msg.(type) {

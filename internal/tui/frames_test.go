@@ -246,3 +246,42 @@ func TestTooSmall(t *testing.T) {
 		}
 	})
 }
+
+// TestWideCharactersKeepTheColumns looks at the bar between list and details, where family
+// emoji, skin tones and conjuncts stand beside it, for both ways in which terminals count.
+func TestWideCharactersKeepTheColumns(t *testing.T) {
+	t.Parallel()
+	wide := "日本語 👨‍👩‍👧‍👦👍🏽 नमस्ते 🇩🇪 e\u0301 "
+	odd := &session{tools: []client.Tool{
+		{Name: "plain", Description: strings.Repeat(wide, 20)},
+		{Name: strings.Repeat(wide, 3), Title: strings.Repeat(wide, 20)},
+		{Name: "👨‍👩‍👧‍👦"},
+	}}
+	for name, method := range map[string]ansi.Method{"code points": ansi.WcWidth, "clusters": ansi.GraphemeWidth} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			play(t, setting{width: 80, height: 24, plain: true, session: &session{tools: odd.tools}}, func(s *stage) {
+				s.settle()
+				if method == ansi.GraphemeWidth {
+					s.send(tea.ModeReportMsg{Mode: ansi.ModeUnicodeCore, Value: ansi.ModeReset})
+				}
+				for range odd.tools {
+					bar := -1
+					for i, row := range strings.Split(s.frame(), "\n") {
+						if n := method.StringWidth(row); n > 80 {
+							t.Errorf("row %d has %d columns: %q", i, n, row)
+						}
+						left, _, ok := strings.Cut(row, "│")
+						if at := method.StringWidth(left); ok && bar < 0 {
+							bar = at
+						} else if ok && at != bar {
+							t.Errorf("row %d has the bar at %d instead of %d: %q", i, at, bar, row)
+						}
+					}
+					s.press("down")
+				}
+				golden.RequireEqual(t, s.m.View().Content+"\n")
+			})
+		})
+	}
+}

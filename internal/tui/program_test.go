@@ -20,8 +20,6 @@ import (
 // live is a session for a running program: `slow` ends with its context only.
 type live struct {
 	entered chan string // each call's name, when it has begun
-	mu      sync.Mutex  // guards ended
-	ended   int
 }
 
 func newLive() *live { return &live{entered: make(chan string, 10)} }
@@ -37,9 +35,6 @@ func (l *live) Call(ctx context.Context, name string, _ json.RawMessage) (*clien
 	switch name {
 	case "slow":
 		<-ctx.Done()
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.ended++
 		return nil, ctx.Err()
 	case "fail":
 		panic("a bug in the session")
@@ -179,11 +174,6 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 	s.restored(t)
-	session.mu.Lock()
-	defer session.mu.Unlock()
-	if session.ended != 1 {
-		t.Error("Run returned while a call was running")
-	}
 }
 
 func TestRunRestoresAfterPanic(t *testing.T) {
@@ -204,5 +194,54 @@ func TestRunNeedsSession(t *testing.T) {
 	t.Parallel()
 	if err := tui.Run(t.Context(), tui.Config{}); err == nil {
 		t.Error("no error")
+	}
+}
+
+// slowEnd is a session whose call takes its time to end after its context did.
+type slowEnd struct {
+	*live
+	leave chan struct{}
+}
+
+func (s *slowEnd) Call(ctx context.Context, name string, arguments json.RawMessage) (*client.Result, error) {
+	res, err := s.live.Call(ctx, name, arguments)
+	<-s.leave
+	return res, err
+}
+
+func TestRunWaitsForItsCalls(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	session := &slowEnd{live: newLive(), leave: make(chan struct{})}
+	s := run(ctx, t, session)
+	s.wait(t, "Who is signed in")
+	s.press(t, "/slow\r")
+	s.wait(t, "clear filter")
+	s.press(t, "\r")
+	<-session.entered
+	cancel()
+	s.wait(t, "\x1b[?1049l")
+	select {
+	case <-s.done:
+		close(session.leave)
+		t.Fatal("Run returned while a call was running")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(session.leave)
+	if err := <-s.done; !isInterrupted(err) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestNoCallAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	session := newLive()
+	closed := tui.Closed(session)
+	if _, err := closed.Tools(t.Context()); !errors.Is(err, context.Canceled) {
+		t.Errorf("Tools: %v", err)
+	}
+	if _, err := closed.Call(t.Context(), "text", nil); !errors.Is(err, context.Canceled) || len(session.entered) > 0 {
+		t.Errorf("Call: %v", err)
 	}
 }

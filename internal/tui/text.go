@@ -141,7 +141,7 @@ func wrap(c cells, s string, w int) []string {
 			continue
 		}
 		for width > 0 && width+n > w {
-			if space > start {
+			if space > start && sinceSpace <= w/2 { // more is not a word
 				rows = append(rows, s[start:space])
 				start, width = space+1, sinceSpace
 			} else {
