@@ -95,7 +95,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.loadClients(ctx); err != nil {
 		return nil, err
 	}
-	s.openVerify()
+	s.openVerify(ctx)
 	return s, nil
 }
 

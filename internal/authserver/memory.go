@@ -17,8 +17,7 @@ const (
 	maxLive     = 16_384 // grants
 	maxFailures = 4_096  // of Discord
 
-	// feedPause is the time before a lost feed of changes is taken up again,
-	// and then the time until it is trusted.
+	// feedPause is the time before a lost feed of changes is taken up again.
 	feedPause = time.Second
 
 	// flightWait is how long a request waits for a call to Discord that it
@@ -63,7 +62,6 @@ func newMemory() *memory {
 	m.grants = newCache(maxLive, func(_ string, g *liveGrant) { g.leave() })
 	m.feed, m.unfeed = context.WithCancel(context.Background())
 	m.flying, m.ground = context.WithCancel(context.Background())
-	m.following.Store(true)
 	return m
 }
 
@@ -75,10 +73,17 @@ func newCache[K comparable, V any](size int, evicted func(K, V)) *lru.Cache[K, V
 	return c
 }
 
-// openVerify starts what Verify and the renewals remember.
-func (s *Server) openVerify() {
+// openVerify starts what Verify and the renewals remember. It returns once the
+// feed of changes runs, or is lost already, or ctx ends.
+func (s *Server) openVerify(ctx context.Context) {
 	s.mem = newMemory()
-	s.mem.running.Go(func() { s.follow(s.mem.feed) })
+	begun := make(chan struct{})
+	begin := sync.OnceFunc(func() { close(begun) })
+	s.mem.running.Go(func() { s.follow(s.mem.feed, begin) })
+	select {
+	case <-begun:
+	case <-ctx.Done():
+	}
 }
 
 // closeVerify ends it and waits.
@@ -95,21 +100,23 @@ func (s *Server) closeVerify() {
 }
 
 // follow drops what changes, until ctx ends. A lost feed empties the memory,
-// and until there is a new one nothing is remembered.
-func (s *Server) follow(ctx context.Context) {
+// and until there is a new one nothing is remembered. It calls begin once it
+// follows, or finds that it cannot.
+func (s *Server) follow(ctx context.Context, begin func()) {
 	m := s.mem
-	var trust *time.Timer
+	ready := func() {
+		m.following.Store(true)
+		begin()
+	}
 	for {
-		err := s.cfg.Store.Watch(ctx, func(kind Kind, id string) {
+		err := s.cfg.Store.Watch(ctx, ready, func(kind Kind, id string) {
 			if kind == KindGrant {
 				m.drop(id)
 			}
 		})
-		if trust != nil {
-			trust.Stop()
-		}
 		m.following.Store(false)
 		m.forget()
+		begin()
 		if ctx.Err() != nil {
 			return
 		}
@@ -117,8 +124,6 @@ func (s *Server) follow(ctx context.Context) {
 		if !pause(ctx, feedPause) {
 			return
 		}
-		// Watch does not say when it has begun.
-		trust = time.AfterFunc(feedPause, func() { m.following.Store(true) })
 	}
 }
 
@@ -200,7 +205,8 @@ func (g *liveGrant) leave() {
 }
 
 // load returns the state, reading it where it is not known. What changed while
-// it was read is returned but not kept.
+// it was read is returned but not kept; nor is what was read before the feed
+// ran, for a change in between was told to nobody.
 func (g *liveGrant) load(m *memory, read func() (*grantState, error)) (*grantState, error) {
 	g.loadMu.Lock()
 	defer g.loadMu.Unlock()
@@ -210,13 +216,14 @@ func (g *liveGrant) load(m *memory, read func() (*grantState, error)) (*grantSta
 	g.mu.Lock()
 	changes := g.changes
 	g.mu.Unlock()
+	followed := m.following.Load()
 	st, err := read()
 	if err != nil {
 		return nil, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.changes == changes && !g.left && m.following.Load() {
+	if g.changes == changes && !g.left && followed {
 		g.state.Store(st)
 	}
 	return st, nil

@@ -74,10 +74,11 @@ type Store interface {
 	// current window; the window starts with its first event.
 	Incr(ctx context.Context, key string, window time.Duration) (int64, error)
 
-	// Watch calls changed after each change of a record, of this process or
-	// another, until ctx ends (it returns ctx.Err()) or changes can have been
-	// missed (any other error). changed must return quickly.
-	Watch(ctx context.Context, changed func(kind Kind, id string)) error
+	// Watch calls ready once, and changed after each change of a record from
+	// then on, of this process or another, until ctx ends (it returns ctx.Err())
+	// or changes can have been missed (any other error). Both must return
+	// quickly.
+	Watch(ctx context.Context, ready func(), changed func(kind Kind, id string)) error
 
 	// Close releases what the store holds. No other call may follow.
 	Close() error

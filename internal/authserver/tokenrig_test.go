@@ -282,11 +282,11 @@ func (f *failingStore) Update(ctx context.Context, kind authserver.Kind, id stri
 }
 
 // Watch implements authserver.Store.
-func (f *failingStore) Watch(ctx context.Context, changed func(authserver.Kind, string)) error {
+func (f *failingStore) Watch(ctx context.Context, ready func(), changed func(authserver.Kind, string)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- f.Store.Watch(ctx, changed) }()
+	go func() { done <- f.Store.Watch(ctx, ready, changed) }()
 	select {
 	case err := <-done:
 		return err

@@ -1,6 +1,7 @@
 package authserver_test
 
 import (
+	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -10,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -241,4 +243,78 @@ func TestLostFeedEmptiesTheCache(t *testing.T) {
 		r.uses(s.access)
 		return r.store.touched() == touched
 	})
+}
+
+// lateStore loses its feed at once, takes it up again when told to, and can be
+// stopped after a read.
+type lateStore struct {
+	authserver.Store
+	watches atomic.Int64
+	reads   atomic.Int64
+	watch   chan struct{}
+	held    chan chan struct{} // a read that is done, and how to let it return
+	hold    atomic.Bool
+}
+
+// Watch implements authserver.Store.
+func (l *lateStore) Watch(ctx context.Context, ready func(), changed func(authserver.Kind, string)) error {
+	if l.watches.Add(1) == 1 {
+		return errDown
+	}
+	select {
+	case <-l.watch:
+		return l.Store.Watch(ctx, ready, changed)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Get implements authserver.Store.
+func (l *lateStore) Get(ctx context.Context, kind authserver.Kind, id string) (authserver.Record, error) {
+	l.reads.Add(1)
+	rec, err := l.Store.Get(ctx, kind, id)
+	if kind == authserver.KindGrant && l.hold.Load() {
+		free := make(chan struct{})
+		l.held <- free
+		<-free
+	}
+	return rec, err
+}
+
+// TestReadBeforeTheFeedIsNotKept revokes a grant on another node after it was
+// read, and before the feed of changes runs: nobody is told.
+func TestReadBeforeTheFeedIsNotKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := r.login(r.register("Late"))
+	r.uses(s.access)
+	late := &lateStore{Store: r.store.Store, watch: make(chan struct{}), held: make(chan chan struct{})}
+	two := *r
+	two.cfg.Store = late
+	two.start()
+
+	late.hold.Store(true)
+	verified := make(chan error, 1)
+	go func() {
+		_, err := two.server.Verify(t.Context(), s.access)
+		verified <- err
+	}()
+	free := <-late.held
+	late.hold.Store(false)
+	if a := r.revoke(s.client, s.access); a.Status != http.StatusOK {
+		t.Fatalf("revoke: %d", a.Status)
+	}
+	other := r.login(s.client)
+	other.uses(other.access)
+	close(late.watch)
+	soon(t, "remembering once the feed runs", func() bool {
+		reads := late.reads.Load()
+		two.uses(other.access)
+		return late.reads.Load() == reads
+	})
+	close(free)
+	if err := <-verified; err != nil {
+		t.Fatalf("what was good when it was read: %v", err)
+	}
+	two.dead(s.access)
 }

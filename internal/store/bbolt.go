@@ -161,8 +161,8 @@ func (b *bolt) Incr(ctx context.Context, key string, window time.Duration) (int6
 }
 
 // Watch implements [authserver.Store].
-func (b *bolt) Watch(ctx context.Context, changed func(authserver.Kind, string)) error {
-	return b.feed.watch(ctx, changed)
+func (b *bolt) Watch(ctx context.Context, ready func(), changed func(authserver.Kind, string)) error {
+	return b.feed.watch(ctx, ready, changed)
 }
 
 // Close implements [authserver.Store].

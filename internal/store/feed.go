@@ -35,7 +35,7 @@ func (f *feed) tell(kind authserver.Kind, id string) {
 
 // watch is the Watch of a store whose only writer is this process. changed is
 // not called any more once it has returned.
-func (f *feed) watch(ctx context.Context, changed func(authserver.Kind, string)) error {
+func (f *feed) watch(ctx context.Context, ready func(), changed func(authserver.Kind, string)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -48,6 +48,7 @@ func (f *feed) watch(ctx context.Context, changed func(authserver.Kind, string))
 		delete(f.watchers, w)
 		f.mu.Unlock()
 	}()
+	ready()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

@@ -115,8 +115,8 @@ func (m *memory) Incr(ctx context.Context, key string, window time.Duration) (in
 }
 
 // Watch implements [authserver.Store].
-func (m *memory) Watch(ctx context.Context, changed func(authserver.Kind, string)) error {
-	return m.feed.watch(ctx, changed)
+func (m *memory) Watch(ctx context.Context, ready func(), changed func(authserver.Kind, string)) error {
+	return m.feed.watch(ctx, ready, changed)
 }
 
 // Close implements [authserver.Store].

@@ -146,8 +146,8 @@ func (s *sealed) Incr(ctx context.Context, key string, window time.Duration) (in
 }
 
 // Watch implements [authserver.Store].
-func (s *sealed) Watch(ctx context.Context, changed func(authserver.Kind, string)) error {
-	return s.inner.Watch(ctx, changed)
+func (s *sealed) Watch(ctx context.Context, ready func(), changed func(authserver.Kind, string)) error {
+	return s.inner.Watch(ctx, ready, changed)
 }
 
 // Close implements [authserver.Store].

@@ -259,7 +259,7 @@ func canceledContext(t *testing.T, f *fixture) {
 	wantErr(t, "List", err, context.Canceled)
 	_, err = f.Incr(ctx, "a", time.Minute)
 	wantErr(t, "Incr", err, context.Canceled)
-	wantErr(t, "Watch", f.Watch(ctx, func(authserver.Kind, string) {}), context.Canceled)
+	wantErr(t, "Watch", f.Watch(ctx, func() {}, func(authserver.Kind, string) {}), context.Canceled)
 	f.wantIDs(t, "a")
 	f.want(t, "a", "1")
 	if n, err := f.Incr(t.Context(), "a", time.Minute); n != 1 || err != nil {

@@ -24,32 +24,23 @@ type feed struct {
 	cancel  context.CancelFunc
 }
 
-// startWatch returns once the watch sees changes.
+// startWatch returns once the watch is ready: it sees every change from then on.
 func (f *fixture) startWatch(t *testing.T) *feed {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	w := &feed{changes: make(chan change, 4096), ended: make(chan error, 1), cancel: cancel}
+	ready := make(chan struct{})
 	go func() {
-		w.ended <- f.Watch(ctx, func(k authserver.Kind, id string) { w.changes <- change{k, id} })
+		w.ended <- f.Watch(ctx, func() { close(ready) }, func(k authserver.Kind, id string) { w.changes <- change{k, id} })
 	}()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for i := 0; ; i++ {
-		id := "probe" + strconv.Itoa(i)
-		f.create(t, id, "1", never)
-		noErr(t, "Delete", f.Delete(t.Context(), kind, id))
-		select {
-		case c := <-w.changes:
-			if c.Kind != kind {
-				t.Fatalf("first change is %v", c)
-			}
-			w.until(t, f)
-			return w
-		case err := <-w.ended:
-			t.Fatalf("Watch ended: %v", err)
-		case <-tick.C:
-		}
+	select {
+	case <-ready:
+	case err := <-w.ended:
+		t.Fatalf("Watch ended: %v", err)
+	case <-time.After(10 * time.Second):
+		t.Fatal("Watch is never ready")
 	}
+	return w
 }
 
 // until returns the changes up to now: it writes a mark and waits for it.
@@ -91,8 +82,6 @@ func (w *feed) end(t *testing.T) error {
 func watch(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	w1, w2 := f.startWatch(t), f.startWatch(t)
-	w1.until(t, f) // it saw the start of the other
-
 	f.create(t, "a", "1", never)
 	f.create(t, "odd \x00 ü", "1", f.in(time.Minute))
 	noErr(t, "Update", f.Update(ctx, kind, "a", set("2", never)))
@@ -163,7 +152,7 @@ func watchEnds(t *testing.T, f *fixture) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	wantErr(t, "Watch", f.Watch(ctx, func(authserver.Kind, string) {}), context.DeadlineExceeded)
+	wantErr(t, "Watch", f.Watch(ctx, func() {}, func(authserver.Kind, string) {}), context.DeadlineExceeded)
 }
 
 // watchEndsWithStore: changes can be missed, so the error is not the context's.
