@@ -1,6 +1,8 @@
 package authserver_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -92,4 +94,41 @@ func TestAttack16DiscordInvalidGrant(t *testing.T) {
 	again := r.login(a.client)
 	again.uses(again.access)
 	again.take(again.renew())
+}
+
+// shortLived makes Discord's tokens live an hour.
+type shortLived struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (shortLived) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	body = bytes.Replace(body, []byte(`"expires_in":604800`), []byte(`"expires_in":3600`), 1)
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), -1
+	return res, nil
+}
+
+// TestShortLivedPairs: Discord's tokens live for less than the time before
+// their end at which they are renewed.
+func TestShortLivedPairs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(cfg *authserver.Config) {
+		cfg.Discord = clientThrough(t, cfg, shortLived{})
+	})
+	s := r.login(r.register("Short"))
+	s.take(s.renew())
+	if n := r.refreshes(); n != 1 {
+		t.Errorf("%d refreshes at Discord for one here", n)
+	}
+	r.clock.Add(2 * time.Hour)
+	s.take(s.renew())
+	if n := r.refreshes(); n != 2 {
+		t.Errorf("%d refreshes at Discord for two here", n)
+	}
 }

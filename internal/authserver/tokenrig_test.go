@@ -329,6 +329,23 @@ func discordClient(t *testing.T, cfg *authserver.Config, secret discord.Secret, 
 	return client
 }
 
+// clientThrough is a client of a rig's Discord over a transport of a test's.
+func clientThrough(t *testing.T, cfg *authserver.Config, transport http.RoundTripper) *discord.Client {
+	t.Helper()
+	client, err := discord.New(discord.Config{
+		URL:          cfg.DiscordURL,
+		ClientID:     emulator.DefaultClientID,
+		ClientSecret: emulator.DefaultClientSecret,
+		RedirectURI:  cfg.BaseURL + "/auth/callback",
+		Transport:    transport,
+		Now:          cfg.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
 // quick is a change to a server that does not wait for Discord for long.
 func quick(t *testing.T) func(*authserver.Config) {
 	return func(cfg *authserver.Config) {

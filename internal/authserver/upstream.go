@@ -104,7 +104,8 @@ func (s *Server) upstreamPair(ctx context.Context, userID string, scopes []strin
 		}
 		err = s.renew(ctx, userID, *pair, false)
 		if err == nil {
-			continue // it, or what another has put in its place
+			margin = 0 // it, or what another has put in its place, is as new as it gets
+			continue
 		}
 		if now.Before(pair.Expires) {
 			s.log.WarnContext(ctx, "discord tokens not renewed", "user_id", userID, "expires", pair.Expires, "error", err)

@@ -201,14 +201,7 @@ func TestSignInDuringRenewal(t *testing.T) {
 	t.Parallel()
 	i := &interceptor{before: func(*http.Request) {}}
 	r := newRig(t, func(cfg *authserver.Config) {
-		client, err := discord.New(discord.Config{
-			URL: cfg.DiscordURL, ClientID: emulator.DefaultClientID, ClientSecret: emulator.DefaultClientSecret,
-			RedirectURI: cfg.BaseURL + "/auth/callback", Now: cfg.Now, Transport: i,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg.Discord = client
+		cfg.Discord = clientThrough(t, cfg, i)
 	})
 	s := r.login(r.register("Slow"))
 	r.clock.Add(6*24*time.Hour + time.Hour)
