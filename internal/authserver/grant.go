@@ -152,3 +152,9 @@ func (s *Server) audit(ctx context.Context, event string, g *Grant, args ...any)
 	}, args...)
 	s.log.Log(ctx, level, event, args...)
 }
+
+// auditOlder logs that an authentic token is newer than what is stored: from
+// here on a grant that was revoked since may be alive again.
+func (s *Server) auditOlder(ctx context.Context, g *Grant, generation, stored uint32) {
+	s.audit(ctx, "store older than token", g, "generation", generation, "stored_generation", stored)
+}

@@ -20,15 +20,22 @@ const (
 	refreshStale   refreshVerdict = "stale"         // older, but the rotation is fresh: a race
 	refreshForeign refreshVerdict = "other client"  // not this client's
 	refreshEnded   refreshVerdict = "grant ended"   // revoked, or not refreshed for too long
-	refreshNewer   refreshVerdict = "store older"   // the store was restored from before it
+	refreshNewer   refreshVerdict = "store older"   // the store was restored from before it: as the newest
 	refreshForked  refreshVerdict = "store differs" // the store was restored, and went another way
 )
+
+// good says whether the token yields a successor.
+func (v refreshVerdict) good() bool {
+	return v == refreshRotate || v == refreshNewer || v == refreshRepeat
+}
 
 // judgeRefresh is the rule: n-1 yields n again while n is unconfirmed, or
 // within the grace after the rotation. Any other older generation is theft,
 // but within the grace only refused. So neither a lost answer nor ten
 // processes that race ever log anybody out, and a stolen token is found out at
-// its first use out of step with the owner.
+// its first use out of step with the owner. A newer generation than the stored
+// one is authentic, so it was stored once: the store was restored, or a replica
+// took over, and its users must not all sign in again.
 func (s *Server) judgeRefresh(g *Grant, t refreshToken, clientID string, now time.Time) refreshVerdict {
 	fresh := now.Sub(g.RotatedAt) < s.cfg.RefreshGrace
 	switch {
@@ -81,7 +88,7 @@ func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, clientID s
 	if err != nil {
 		return nil, err
 	}
-	if v := s.judgeRefresh(g, t, clientID, s.now()); v != refreshRotate && v != refreshRepeat {
+	if v := s.judgeRefresh(g, t, clientID, s.now()); !v.good() {
 		return nil, s.refuseRefresh(ctx, g, t, clientID, v)
 	}
 	scopes, err := s.refreshScopes(g, form)
@@ -135,8 +142,8 @@ func (s *Server) refuseRefresh(ctx context.Context, g *Grant, t refreshToken, cl
 			return err
 		}
 	}
-	if v == refreshNewer || v == refreshForked {
-		s.audit(ctx, "store older than token", g, "generation", t.generation, "stored_generation", g.Generation)
+	if v == refreshForked {
+		s.auditOlder(ctx, g, t.generation, g.Generation)
 	}
 	s.refused(ctx, clientID, "refresh token", string(v))
 	return errInvalidGrant()
@@ -154,6 +161,7 @@ func (s *Server) rotate(ctx context.Context, t refreshToken, clientID string, sc
 	expires := s.accessEnd(now)
 	var (
 		g       *Grant
+		stored  uint32 // the generation before
 		verdict refreshVerdict
 	)
 	err = update(ctx, s, KindGrant, t.grantID(), func(old *Grant) (*Grant, time.Time, error) {
@@ -161,10 +169,10 @@ func (s *Server) rotate(ctx context.Context, t refreshToken, clientID string, sc
 		if old == nil {
 			return nil, time.Time{}, errUnchanged
 		}
-		verdict = s.judgeRefresh(old, t, clientID, now)
+		stored, verdict = old.Generation, s.judgeRefresh(old, t, clientID, now)
 		switch {
-		case verdict == refreshRotate:
-			old.Generation, old.PrevHash, old.Hash = next.generation, old.Hash, next.hash()
+		case verdict == refreshRotate, verdict == refreshNewer:
+			old.Generation, old.PrevHash, old.Hash = next.generation, t.hash(), next.hash()
 			old.Successor, old.RotatedAt, old.Confirmed = sealed, now, false
 		case verdict != refreshRepeat, !expires.After(old.AccessUntil):
 			return nil, time.Time{}, errUnchanged
@@ -178,22 +186,24 @@ func (s *Server) rotate(ctx context.Context, t refreshToken, clientID string, sc
 	if err != nil && !errors.Is(err, errUnchanged) {
 		return nil, err
 	}
-	event := "token refreshed"
-	switch verdict {
-	case refreshRotate:
-		s.mem.drop(g.ID)
-		s.touch(ctx, g)
-	case refreshRepeat:
-		event = "token repeated"
-		if next, err = s.keys.openSuccessor(t, g.Successor); err != nil {
-			return nil, err
-		}
-	default:
+	if !verdict.good() {
 		if g == nil {
 			g = &Grant{ID: t.grantID(), ClientID: clientID}
 		}
 		return nil, s.refuseRefresh(ctx, g, t, clientID, verdict)
 	}
+	event := "token refreshed"
+	switch verdict {
+	case refreshRepeat:
+		event = "token repeated"
+		if next, err = s.keys.openSuccessor(t, g.Successor); err != nil {
+			return nil, err
+		}
+	case refreshNewer:
+		s.auditOlder(ctx, g, t.generation, stored)
+	}
+	s.mem.drop(g.ID)
+	s.touch(ctx, g)
 	s.audit(ctx, event, g, "scope", formatScope(scopes), "generation", g.Generation)
 	return s.answerTokens(g, next, scopes, now, expires)
 }

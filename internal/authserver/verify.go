@@ -129,7 +129,7 @@ func (s *Server) readGrant(ctx context.Context, c *accessClaims) (*grantState, e
 	if c.Generation > g.Generation {
 		// Signed by us, so the store is older than the token: it was restored,
 		// or a replica took over. The token lives its hour; people see this.
-		s.audit(ctx, "store older than token", g, "generation", c.Generation, "stored_generation", g.Generation)
+		s.auditOlder(ctx, g, c.Generation, g.Generation)
 	}
 	return &grantState{
 		live:       !g.Revoked,
