@@ -11,8 +11,8 @@ import (
 
 const (
 	clientTTL   = 90 * 24 * time.Hour // a client that nobody uses is gone after
-	clientYoung = time.Hour           // and is never evicted before
-	clientTouch = 24 * time.Hour      // how exactly a client's use is recorded
+	clientYoung = time.Hour           // after its use it is not evicted
+	clientTouch = 10 * time.Minute    // how exactly a client's use is recorded
 	clientRetry = 10 * time.Minute    // what is told to wait when all is full
 
 	// evictShare is the part of all clients that goes at once when they are too
@@ -35,16 +35,15 @@ type clientIndex struct {
 }
 
 type clientAge struct {
-	created, used, until time.Time
+	used, until time.Time
 }
 
-func ageOf(c *Client) clientAge {
-	return clientAge{created: c.CreatedAt, used: c.LastUsed, until: c.GrantUntil}
-}
+func ageOf(c *Client) clientAge { return clientAge{used: c.LastUsed, until: c.GrantUntil} }
 
-// evictableAt is when the client may go to make room.
+// evictableAt is when the client may go to make room: not while somebody who
+// has just registered it signs in.
 func (a clientAge) evictableAt() time.Time {
-	at := a.created.Add(clientYoung)
+	at := a.used.Add(clientYoung + clientTouch)
 	if a.until.After(at) {
 		return a.until
 	}
@@ -98,22 +97,18 @@ func (s *Server) loadClients(ctx context.Context) error {
 // before, and returns what is stored. New clients are refused when there are
 // too many that may not go.
 func (s *Server) saveClient(ctx context.Context, c *Client) (*Client, error) {
-	now := s.now()
-	stored, err := load[Client](ctx, s, KindClient, c.ID)
-	switch {
-	case err == nil:
-		return stored, s.keepClient(ctx, c.ID, time.Time{})
-	case !errors.Is(err, ErrNotFound):
-		return nil, err
+	stored, err := s.useClient(ctx, c.ID, time.Time{})
+	if !errors.Is(err, errUnknownClient) {
+		return stored, err
 	}
+	now := s.now()
 	if err := s.makeRoom(ctx, now); err != nil {
 		return nil, err
 	}
 	c.CreatedAt, c.LastUsed = now, now
 	err = create(ctx, s, KindClient, c.ID, c, clientExpires(now, time.Time{}))
 	if errors.Is(err, ErrExists) { // the same metadata at the same moment
-		stored, err := load[Client](ctx, s, KindClient, c.ID)
-		return stored, err
+		return s.client(ctx, c.ID)
 	}
 	if err != nil {
 		return nil, err
@@ -122,45 +117,48 @@ func (s *Server) saveClient(ctx context.Context, c *Client) (*Client, error) {
 	return c, nil
 }
 
-// keepClient records that a client is used, and keeps it from eviction until
-// its grant ends. It writes only what differs by a day, so that it costs no
-// write on the hot path. An unknown client is left unknown.
+// keepClient keeps a client from eviction until its grant ends. An unknown
+// client is left unknown.
 func (s *Server) keepClient(ctx context.Context, id string, until time.Time) error {
-	now := s.now()
-	c, err := load[Client](ctx, s, KindClient, id)
-	if errors.Is(err, ErrNotFound) {
+	_, err := s.useClient(ctx, id, until)
+	if errors.Is(err, errUnknownClient) {
 		return nil
 	}
+	return err
+}
+
+// useClient records that a client is used, keeps it from eviction until a time,
+// and returns it, or the error of client. It writes only what differs by some
+// time, so that it costs no write on the hot path.
+func (s *Server) useClient(ctx context.Context, id string, until time.Time) (*Client, error) {
+	now := s.now()
+	c, err := s.client(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	// The slack is added, not tolerated: protection never ends early.
 	longer := until.After(c.GrantUntil)
 	if !longer && now.Before(c.LastUsed.Add(clientTouch)) {
-		return nil
+		return c, nil
 	}
-	if longer {
-		until = until.Add(clientTouch)
+	if longer { // the slack is added, not tolerated: protection never ends early
+		until = until.Add(refAge)
 	}
-	var age clientAge
 	err = update(ctx, s, KindClient, id, func(old *Client) (*Client, time.Time, error) {
 		if old == nil {
-			return nil, time.Time{}, ErrNotFound
+			return nil, time.Time{}, errUnknownClient
 		}
 		old.LastUsed = now
 		if until.After(old.GrantUntil) {
 			old.GrantUntil = until
 		}
-		age = ageOf(old)
+		c = old
 		return old, clientExpires(old.LastUsed, old.GrantUntil), nil
 	})
-	if errors.Is(err, ErrNotFound) {
-		return nil
+	if err != nil {
+		return nil, err
 	}
-	if err == nil {
-		s.clients.set(id, age)
-	}
-	return err
+	s.clients.set(id, ageOf(c))
+	return c, nil
 }
 
 func (x *clientIndex) set(id string, age clientAge) {

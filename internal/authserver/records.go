@@ -17,6 +17,7 @@ type Client struct {
 	Name         string    `json:"client_name,omitempty"`
 	RedirectURIs []string  `json:"redirect_uris"` // sorted; loopback ports removed
 	Scopes       []string  `json:"scopes,omitempty"`
+	Application  string    `json:"application_type,omitempty"` // native, web, or "" where it did not say
 	CreatedAt    time.Time `json:"created_at"`
 	LastUsed     time.Time `json:"last_used"`
 	// GrantUntil is the end of the client's longest-lived grant: until then the

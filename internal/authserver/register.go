@@ -22,6 +22,7 @@ const (
 	clientIDPrefix   = "mcpd_client_"
 	clientIDBytes    = 24
 	maxCombiningRune = 2 // in a row
+	brailleBlank     = '\u2800'
 )
 
 // registration is what we read of RFC 7591 §2. Everything else that a client
@@ -30,6 +31,7 @@ type registration struct {
 	RedirectURIs  []string `json:"redirect_uris"`
 	Name          string   `json:"client_name"`
 	Scope         string   `json:"scope"`
+	Application   string   `json:"application_type"`
 	GrantTypes    []string `json:"grant_types"`
 	ResponseTypes []string `json:"response_types"`
 }
@@ -42,6 +44,7 @@ type registered struct {
 	Name          string   `json:"client_name,omitempty"`
 	RedirectURIs  []string `json:"redirect_uris"`
 	Scope         string   `json:"scope,omitempty"`
+	Application   string   `json:"application_type,omitempty"`
 	GrantTypes    []string `json:"grant_types"`
 	ResponseTypes []string `json:"response_types"`
 	AuthMethod    string   `json:"token_endpoint_auth_method"`
@@ -76,6 +79,7 @@ func (s *Server) serveRegister(w http.ResponseWriter, r *http.Request) error {
 		// its port.
 		RedirectURIs:  reg.RedirectURIs,
 		Scope:         formatScope(scopes),
+		Application:   stored.Application,
 		GrantTypes:    grantTypes(),
 		ResponseTypes: []string{"code"},
 		AuthMethod:    "none",
@@ -132,6 +136,10 @@ func (s *Server) newClient(reg *registration) (*Client, error) {
 		return nil, errClientMetadata("scope is malformed")
 	}
 	c.Scopes = intersect(scopes, s.cfg.supportedScopes()) // unknown ones are dropped
+	// It is kept and decides nothing: clients of every type may use loopback.
+	if reg.Application == "native" || reg.Application == "web" {
+		c.Application = reg.Application
+	}
 	c.ID, err = clientID(c)
 	return c, err
 }
@@ -143,7 +151,8 @@ func clientID(c *Client) (string, error) {
 		Name         string   `json:"client_name"`
 		RedirectURIs []string `json:"redirect_uris"`
 		Scopes       []string `json:"scopes"`
-	}{c.Name, c.RedirectURIs, c.Scopes})
+		Application  string   `json:"application_type,omitempty"`
+	}{c.Name, c.RedirectURIs, c.Scopes, c.Application})
 	if err != nil {
 		return "", err
 	}
@@ -161,8 +170,10 @@ func cleanName(name string, maxRunes int) string {
 		switch {
 		case unicode.IsSpace(r):
 			r = ' '
-		case r == utf8.RuneError || !unicode.IsPrint(r):
+		case r == utf8.RuneError, !unicode.IsPrint(r):
 			continue // control, format (bidi, zero-width, tags), private use, unassigned
+		case r == brailleBlank, unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+			continue // letters, marks and symbols that show nothing
 		}
 		if marks++; !unicode.Is(unicode.M, r) {
 			marks = 0

@@ -39,6 +39,7 @@ func TestRegister(t *testing.T) {
 		"grant_types":                []any{"authorization_code", "refresh_token"},
 		"response_types":             []any{"code"},
 		"token_endpoint_auth_method": "none",
+		"application_type":           "native",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
@@ -140,6 +141,7 @@ func TestAttack05HostileClientName(t *testing.T) {
 		"cut":       {strings.Repeat("ä", 200), strings.Repeat("ä", 99) + "…"},
 		"pile":      {"z" + strings.Repeat("\u0301", 50), "z\u0301\u0301"},
 		"blank":     {"\u200b \t", "app without a name"},
+		"fillers":   {"\u3164\u2800\u115f\uffa0\u034f\ufe0f", "app without a name"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -261,6 +263,54 @@ func TestClientCapKeepsGrants(t *testing.T) {
 	r.clock.Add(3 * 24 * time.Hour)
 	try(http.StatusCreated)
 	r.browser().authorize(live).isPage(t, http.StatusBadRequest)
+}
+
+// A client that registers again is about to sign somebody in: it makes no room
+// for others, however old its first registration is.
+func TestClientCapKeepsRegisteredAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(cfg *authserver.Config) { cfg.MaxClients = 2 })
+	again := r.register("again")
+	r.clock.Add(20 * time.Hour)
+	idle := r.register("idle")
+	r.clock.Add(2 * time.Hour)
+	if r.register("again") != again {
+		t.Fatal("another id")
+	}
+	r.clock.Add(5 * time.Minute)
+	r.register("again")
+	r.clock.Add(59 * time.Minute)
+	r.register("new")
+	r.browser().authorize(idle).isPage(t, http.StatusBadRequest)
+	r.browser().authorize(again).isPage(t, http.StatusOK)
+	a := r.browser().postJSON("/register", map[string]any{"client_name": "newer", "redirect_uris": []string{clientURI}})
+	if a.Status != http.StatusServiceUnavailable {
+		t.Errorf("%d, want 503", a.Status)
+	}
+	r.browser().authorize(again).isPage(t, http.StatusOK)
+}
+
+func TestApplicationType(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ids := map[any]bool{}
+	for _, test := range []struct{ sent, want any }{{nil, nil}, {"native", "native"}, {"web", "web"}, {"fridge", nil}} {
+		body := map[string]any{"client_name": "App", "redirect_uris": []string{clientURI}}
+		if test.sent != nil {
+			body["application_type"] = test.sent
+		}
+		a := r.browser().postJSON("/register", body)
+		got := a.JSON(t)
+		if a.Status != http.StatusCreated || got["application_type"] != test.want {
+			t.Errorf("%v: %d, %v, want %v", test.sent, a.Status, got["application_type"], test.want)
+		}
+		ids[got["client_id"]] = true
+		id, _ := got["client_id"].(string)
+		r.browser().authorize(id).isPage(t, http.StatusOK)
+	}
+	if len(ids) != 3 {
+		t.Errorf("%d ids for three kinds of clients", len(ids))
+	}
 }
 
 // What has expired by itself needs no victim.
