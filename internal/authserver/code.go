@@ -81,10 +81,10 @@ func (s *Server) redeem(ctx context.Context, clientID, grantID string, form url.
 			return nil, time.Time{}, errUnchanged
 		}
 		next := *old
-		switch {
-		case v.reason == "":
+		switch v.reason {
+		case "":
 			next.Status, next.RedeemedAt, next.GrantID = CodeRedeemed, now, grantID
-		case v.reason == reasonVerifier:
+		case reasonVerifier:
 			next.Status = CodeBurnt
 		default:
 			return nil, time.Time{}, errUnchanged

@@ -264,7 +264,7 @@ func TestAttack17RefreshKilled(t *testing.T) {
 		if a.Status != http.StatusOK {
 			a.is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
 		}
-		a = s.take(s.renew())
+		s.take(s.renew())
 		s.uses(s.access)
 		if n := r.refreshes(); n != 1 {
 			t.Errorf("after %d writes: %d refreshes at Discord", writes, n)

@@ -18,7 +18,7 @@ const (
 	unrenewableRetry = maxRetry    // the refresh token is dead, the access token lives
 )
 
-var errUnrenewable = errors.New("Discord's refresh token is dead, its access token lives")
+var errUnrenewable = errors.New("refresh token is dead at Discord, its access token lives")
 
 // renew makes Discord replace a pair, once for everybody who asks. nil means
 // that the record has changed, by us or by others, and is to be read again. A
@@ -70,7 +70,7 @@ func (s *Server) renewLeased(ctx context.Context, userID string, pair UpstreamPa
 			return err
 		}
 	}
-	err = s.replace(ctx, userID, lease, pair)
+	err = s.replace(ctx, userID, pair)
 	if !errors.Is(err, discord.ErrInvalidGrant) {
 		s.release(ctx, userID, lease, nil)
 		return err
@@ -90,7 +90,7 @@ func (s *Server) renewLeased(ctx context.Context, userID string, pair UpstreamPa
 // replace has one pair refreshed and stores the answer, even after the lease,
 // as long as the refresh token that was sent is still the stored one. It keeps
 // the lease. The error is discord.ErrInvalidGrant or a 503 *Error.
-func (s *Server) replace(ctx context.Context, userID, lease string, pair UpstreamPair) error {
+func (s *Server) replace(ctx context.Context, userID string, pair UpstreamPair) error {
 	call, cancel := context.WithTimeout(ctx, discordTimeout)
 	defer cancel()
 	tok, err := s.cfg.Discord.Refresh(call, discord.Secret(pair.RefreshToken))
@@ -152,7 +152,7 @@ func (s *Server) bury(ctx context.Context, userID, lease string, pair UpstreamPa
 		if p.RefreshToken == pair.RefreshToken {
 			continue
 		}
-		gone, err := s.examine(ctx, userID, lease, p, buried)
+		gone, err := s.examine(ctx, userID, p, buried)
 		if err != nil {
 			s.release(ctx, userID, lease, nil)
 			return err
@@ -182,7 +182,7 @@ func (s *Server) bury(ctx context.Context, userID, lease string, pair UpstreamPa
 // examine says whether a pair is dead, too. One that lives is refreshed if
 // grants depend on it that it does not cover: without a scope parameter Discord
 // may answer with all that the user ever allowed.
-func (s *Server) examine(ctx context.Context, userID, lease string, pair UpstreamPair, buried []string) (bool, error) {
+func (s *Server) examine(ctx context.Context, userID string, pair UpstreamPair, buried []string) (bool, error) {
 	gone, err := s.dead(ctx, pair)
 	if err != nil {
 		return false, nil // nothing is known: it counts as alive
@@ -196,7 +196,7 @@ func (s *Server) examine(ctx context.Context, userID, lease string, pair Upstrea
 			return false, nil
 		}
 	}
-	err = s.replace(ctx, userID, lease, pair)
+	err = s.replace(ctx, userID, pair)
 	if errors.Is(err, discord.ErrInvalidGrant) {
 		return gone, nil
 	}

@@ -113,7 +113,7 @@ func (s *Server) upstreamPair(ctx context.Context, userID string, scopes []strin
 		}
 		return nil, err
 	}
-	return nil, errUnavailable(errors.New("Discord's tokens keep changing"), 0)
+	return nil, errUnavailable(errors.New("tokens of Discord keep changing"), 0)
 }
 
 // covering is the pair that covers the scopes for the longest, or nil.

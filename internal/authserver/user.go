@@ -73,7 +73,7 @@ func (s *Server) askUser(ctx context.Context, id *Identity) error {
 		return err
 	}
 	if answer.ID != g.User.ID {
-		return errors.New("Discord named another user")
+		return errors.New("another user named by Discord")
 	}
 	user := User{
 		ID:         answer.ID,
