@@ -230,6 +230,27 @@ func TestAttack28BystanderSignsIn(t *testing.T) {
 	}
 }
 
+// TestConsentFlood: a stranger with a new browser for each approval fills
+// neither the store nor Discord's budget.
+func TestConsentFlood(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	id := r.register("App")
+	for range 15_000 {
+		if _, err := r.store.Incr(t.Context(), "answers", 10*time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := r.browser()
+	a := b.decide(b.authorize(id).sealed(t), "approve")
+	a.isPage(t, http.StatusServiceUnavailable)
+	if a.Header.Get("Retry-After") == "" || r.store.count(t, authserver.KindAuthorization) != 0 {
+		t.Errorf("Retry-After %q, %d records", a.Header.Get("Retry-After"), r.store.count(t, authserver.KindAuthorization))
+	}
+	r.clock.Add(11 * time.Minute)
+	b.code(id)
+}
+
 // The code holds what was asked for and granted, and of the user what those
 // scopes tell.
 func TestCodeRecord(t *testing.T) {

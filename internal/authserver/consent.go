@@ -12,8 +12,11 @@ import (
 
 const (
 	// maxAnswers bounds how many consent pages one browser answers in
-	// answersWindow: each is a record, and a call to Discord later.
+	// answersWindow: each is a record, and a call to Discord later. All browsers
+	// together get no more than sign-ins may call Discord: a stranger has as many
+	// browsers as he likes.
 	maxAnswers    = 30
+	maxAllAnswers = 15_000
 	answersWindow = 10 * time.Minute
 )
 
@@ -46,7 +49,6 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) error {
 		Scopes:        p.Scopes,
 		CodeChallenge: p.CodeChallenge,
 		Resource:      s.resource,
-		Browser:       []byte(p.Browser),
 		Verifier:      s.discordVerifier(p, browser),
 		Denied:        denied,
 	}); err != nil {
@@ -98,14 +100,10 @@ func (s *Server) discordVerifier(p *pendingRequest, browser string) string {
 // error, another is. The record outlives the page, so that a page is never
 // answered twice.
 func (s *Server) saveAnswer(ctx context.Context, p *pendingRequest, state string, answer *AuthorizationRequest) error {
-	answers, err := s.cfg.Store.Incr(ctx, "answers "+p.Browser, answersWindow)
-	if err != nil {
-		return storeError("counting", KindAuthorization, err)
+	if err := s.countAnswer(ctx, p.Browser); err != nil {
+		return err
 	}
-	if answers > maxAnswers {
-		return &Error{Status: http.StatusTooManyRequests, Code: "temporarily_unavailable", Description: "This browser signs in too often. Wait a few minutes.", RetryAfter: answersWindow}
-	}
-	err = create(ctx, s, KindAuthorization, hashID(state), answer, s.now().Add(requestTTL))
+	err := create(ctx, s, KindAuthorization, hashID(state), answer, s.now().Add(requestTTL))
 	if !errors.Is(err, ErrExists) {
 		if err == nil {
 			s.log.InfoContext(ctx, "consent answered", "client_id", answer.ClientID, "denied", answer.Denied)
@@ -118,6 +116,28 @@ func (s *Server) saveAnswer(ctx context.Context, p *pendingRequest, state string
 	}
 	if first.Denied != answer.Denied {
 		return errForbidden("You have answered this request already. Go back to your app and sign in again.", nil)
+	}
+	return nil
+}
+
+// countAnswer refuses what is too much, of one browser and of all.
+func (s *Server) countAnswer(ctx context.Context, browser string) error {
+	for _, limit := range []struct {
+		key  string
+		most int64
+		err  Error
+	}{
+		{"answers " + browser, maxAnswers, Error{Status: http.StatusTooManyRequests, Description: "This browser signs in too often. Wait a few minutes."}},
+		{"answers", maxAllAnswers, Error{Status: http.StatusServiceUnavailable, Description: "Too many people sign in at this time. Wait a few minutes."}},
+	} {
+		answers, err := s.cfg.Store.Incr(ctx, limit.key, answersWindow)
+		if err != nil {
+			return storeError("counting", KindAuthorization, err)
+		}
+		if answers > limit.most {
+			limit.err.Code, limit.err.RetryAfter = "temporarily_unavailable", answersWindow
+			return &limit.err
+		}
 	}
 	return nil
 }

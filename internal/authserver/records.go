@@ -26,7 +26,8 @@ type Client struct {
 }
 
 // AuthorizationRequest is a request that its user approved or denied on the
-// consent page. Its id is the hash of the state that Discord gets.
+// consent page. Its id is the hash of the state that Discord gets, which is
+// drawn for one page in one browser.
 type AuthorizationRequest struct {
 	ClientID      string   `json:"client_id"`
 	RedirectURI   string   `json:"redirect_uri"`
@@ -34,7 +35,6 @@ type AuthorizationRequest struct {
 	Scopes        []string `json:"scopes"`
 	CodeChallenge string   `json:"code_challenge"` // S256
 	Resource      string   `json:"resource"`
-	Browser       []byte   `json:"browser"`  // hash of the browser's cookie
 	Verifier      string   `json:"verifier"` // ours, toward Discord (PKCE)
 	Denied        bool     `json:"denied,omitempty"`
 	Taken         bool     `json:"taken,omitempty"` // the callback has used it
