@@ -119,7 +119,7 @@ func postForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "the body is too long"}
+			return nil, errInvalidRequest("the body is too long") // RFC 6749 §5.2: 400
 		}
 		return nil, errInvalidRequest("the form cannot be read")
 	}

@@ -87,7 +87,7 @@ func TestClientAuthentication(t *testing.T) {
 		{name: "JSON", media: "application/json", body: `{"grant_type":"authorization_code"}`, status: 400, code: "invalid_request"},
 		{name: "no media type", media: "-", body: good.Encode(), status: 400, code: "invalid_request"},
 		{name: "parameter twice", body: good.Encode() + "&code=" + code, status: 400, code: "invalid_request"},
-		{name: "too long", body: good.Encode() + "&x=" + strings.Repeat("x", 64<<10), status: 413, code: "invalid_request"},
+		{name: "too long", body: good.Encode() + "&x=" + strings.Repeat("x", 64<<10), status: 400, code: "invalid_request"},
 		{name: "no grant type", changes: []string{"grant_type", "-"}, status: 400, code: "invalid_request"},
 		{name: "other grant type", changes: []string{"grant_type", "password"}, status: 400, code: "unsupported_grant_type"},
 		{name: "no code", changes: []string{"code", "-"}, status: 400, code: "invalid_request"},

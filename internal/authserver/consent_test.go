@@ -91,7 +91,7 @@ func TestConsentRefuses(t *testing.T) {
 		}
 	}
 	b.do(http.MethodPost, "/consent", "application/json", strings.NewReader(`{}`)).isPage(t, http.StatusBadRequest)
-	b.post("/consent", url.Values{"request": {strings.Repeat("x", 70<<10)}}).isPage(t, http.StatusRequestEntityTooLarge)
+	b.post("/consent", url.Values{"request": {strings.Repeat("x", 70<<10)}}).isPage(t, http.StatusBadRequest)
 	b.get("/consent?request=" + sealed + "&decision=approve")
 	if n := r.store.count(t, authserver.KindAuthorization); n != 0 {
 		t.Errorf("%d records", n)
