@@ -21,7 +21,9 @@ const (
 	defaultGrantTTL       = 30 * 24 * time.Hour
 	defaultMaxClients     = 10_000
 
-	minSigningKey   = 32  // bytes
+	minSigningKey   = 32          // bytes
+	minLifetime     = time.Second // tokens count whole seconds
+	maxLifetime     = 10 * 365 * 24 * time.Hour
 	maxAllowScopes  = 32  // configured scopes
 	maxServerName   = 100 // runes
 	scopeIdentify   = "identify"
@@ -79,8 +81,11 @@ func (cfg *Config) complete() (baseURL, error) {
 	cfg.RefreshGrace = cmp.Or(cfg.RefreshGrace, defaultRefreshGrace)
 	cfg.GrantTTL = cmp.Or(cfg.GrantTTL, defaultGrantTTL)
 	cfg.MaxClients = cmp.Or(cfg.MaxClients, defaultMaxClients)
-	if cfg.AccessTokenTTL < 0 || cfg.RefreshGrace < 0 || cfg.GrantTTL < 0 || cfg.MaxClients < 0 {
-		return base, errors.New("a lifetime or limit is negative")
+	switch {
+	case min(cfg.AccessTokenTTL, cfg.GrantTTL) < minLifetime, cfg.RefreshGrace < 0, cfg.MaxClients < 0:
+		return base, errors.New("a lifetime is shorter than a second, or a limit is negative")
+	case max(cfg.AccessTokenTTL, cfg.GrantTTL, cfg.RefreshGrace) > maxLifetime:
+		return base, errors.New("a lifetime is longer than ten years")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -142,6 +147,8 @@ func parseBaseURL(raw string) (baseURL, error) {
 		return wrong("write it in lower case")
 	case base.Secure && base.Port == "443", !base.Secure && base.Port == "80", strings.HasSuffix(raw, ":"):
 		return wrong("leave out the port, it is the scheme's own")
+	case !canonicalHost(base.Hostname):
+		return wrong("write the address as browsers do")
 	case !base.Secure && !base.Loopback:
 		return wrong("plain http is for this computer only (localhost): use https")
 	}
@@ -156,6 +163,13 @@ func loopbackHost(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// canonicalHost says whether an address is spelled as a browser spells it: its
+// cookies belong to that spelling alone.
+func canonicalHost(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err != nil || addr.Unmap().String() == host
 }
 
 func checkRedirectPath(path string) error {

@@ -3,8 +3,10 @@ package authserver_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,6 +44,8 @@ func TestNewRefuses(t *testing.T) {
 		"http":                 {base("http://mcp.example.com"), "use https"},
 		"http like loopback":   {base("http://127.0.0.1.example.com"), "use https"},
 		"http on the network":  {base("http://192.168.0.1:8000"), "use https"},
+		"long address":         {base("http://[0:0:0:0:0:0:0:1]:8000"), "as browsers do"},
+		"mapped address":       {base("http://[::ffff:127.0.0.1]:8000"), "as browsers do"},
 		"other scheme":         {base("ftp://localhost"), "https"},
 		"no Discord":           {func(cfg *authserver.Config) { cfg.Discord = nil }, "Discord client"},
 		"no application":       {func(cfg *authserver.Config) { cfg.ApplicationID = "" }, "application id"},
@@ -50,6 +54,9 @@ func TestNewRefuses(t *testing.T) {
 		"no identify":          {func(cfg *authserver.Config) { cfg.Scopes = []string{"guilds"} }, "identify"},
 		"odd scope":            {func(cfg *authserver.Config) { cfg.OptionalScopes = []string{"a b"} }, "malformed"},
 		"negative TTL":         {func(cfg *authserver.Config) { cfg.GrantTTL = -1 }, "negative"},
+		"short TTL":            {func(cfg *authserver.Config) { cfg.AccessTokenTTL = time.Second - 1 }, "a second"},
+		"endless TTL":          {func(cfg *authserver.Config) { cfg.GrantTTL = math.MaxInt64 }, "ten years"},
+		"endless grace":        {func(cfg *authserver.Config) { cfg.RefreshGrace = math.MaxInt64 }, "ten years"},
 		"relative path":        {path("callback"), "redirect path"},
 		"wildcard path":        {path("/auth/{x}"), "redirect path"},
 		"trailing slash path":  {path("/auth/"), "redirect path"},
