@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -78,7 +79,7 @@ func (e *Emulator) currentAuthorization(w http.ResponseWriter, _ *http.Request, 
 		Expires     string      `json:"expires"`
 		User        *wireUser   `json:"user,omitempty"`
 	}{
-		Application: application{ID: e.cfg.ClientID, Name: applicationName, BotPublic: true, VerifyKey: strings.Repeat("0", 64)},
+		Application: application{ID: e.cfg.ClientID, Name: applicationName, BotPublic: true, VerifyKey: hex.EncodeToString(e.WebhookPublicKey())},
 		Scopes:      c.scopes,
 		Expires:     c.expires.UTC().Format(discordTime),
 	}

@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,12 +19,30 @@ const (
 var errNoUser = errors.New("emulator: no such user")
 
 // Deauthorize does what a user does in Discord's settings under Authorized
-// Apps: all of the user's tokens and codes end.
+// Apps: all of the user's tokens and codes end, and the webhook is told. It
+// returns when the webhook has answered or 3 seconds are over; an event that
+// is lost is no error but one in WebhookReport.
 func (e *Emulator) Deauthorize(userID string) error {
-	return e.withAccount(userID, func(*account) error {
+	return e.deauthorize(context.Background(), userID)
+}
+
+func (e *Emulator) deauthorize(ctx context.Context, userID string) error {
+	var user User
+	err := e.withAccount(userID, func(a *account) error {
 		e.state.deauthorize(userID, e.cfg.Now())
+		user = a.user
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	err = e.webhook.send(ctx, eventDeauthorized, struct {
+		User wireUser `json:"user"`
+	}{toWire(user)})
+	if err != nil {
+		e.cfg.Logger.Warn("emulator_webhook_lost", "event", eventDeauthorized, "error", err)
+	}
+	return nil
 }
 
 // ExpireAccess ends the user's access tokens as time would; refresh tokens live.
@@ -82,6 +102,7 @@ func (e *Emulator) control() {
 		"GET /emulator/counters":  func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, e.Counters()) },
 		"GET /emulator/users":     e.listUsers,
 		"GET /emulator/faults":    e.listFaults,
+		"GET /emulator/webhook":   e.showWebhook,
 		"POST /emulator/faults":   e.addFault,
 		"PUT /emulator/settings":  e.putSettings,
 		"DELETE /emulator/faults": func(w http.ResponseWriter, _ *http.Request) { e.ClearFaults(); done(w, nil) },
@@ -90,7 +111,8 @@ func (e *Emulator) control() {
 			done(w, nil)
 		},
 		"POST /emulator/users/{user}/deauthorize": func(w http.ResponseWriter, r *http.Request) {
-			done(w, e.Deauthorize(r.PathValue("user")))
+			// The event is sent even if the caller does not wait.
+			done(w, e.deauthorize(context.WithoutCancel(r.Context()), r.PathValue("user")))
 		},
 		"POST /emulator/users/{user}/expire": func(w http.ResponseWriter, r *http.Request) {
 			done(w, e.ExpireAccess(r.PathValue("user")))
@@ -172,13 +194,25 @@ func (e *Emulator) putRoles(w http.ResponseWriter, r *http.Request) {
 
 func (e *Emulator) putSettings(w http.ResponseWriter, r *http.Request) {
 	var wire struct {
-		KillEarlier *bool `json:"kill_earlier"`
+		KillEarlier *bool   `json:"kill_earlier"`
+		WebhookURL  *string `json:"webhook_url"`
 	}
 	err := readJSON(w, r, &wire)
+	if err == nil && wire.WebhookURL != nil {
+		err = e.SetWebhookURL(r.Context(), *wire.WebhookURL)
+	}
 	if err == nil && wire.KillEarlier != nil {
 		e.SetKillEarlier(*wire.KillEarlier)
 	}
 	done(w, err)
+}
+
+func (e *Emulator) showWebhook(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, struct {
+		URL       string `json:"url"`
+		PublicKey string `json:"public_key"`
+		WebhookReport
+	}{e.webhook.target(), hex.EncodeToString(e.WebhookPublicKey()), e.WebhookReport()})
 }
 
 // failure is the answer of a switch that did nothing.

@@ -6,6 +6,7 @@ package emulator
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,29 +24,32 @@ import (
 const (
 	DefaultClientID     = "157730590492196864"
 	DefaultClientSecret = "emulator-secret-not-for-production"
-	DefaultBotToken     = "emulator-bot-token-not-for-production"
+	DefaultBotToken     = "emulator-bot-token-not-for-production" //nolint:gosec // public
 )
 
 // Config describes an emulator.
 type Config struct {
-	URL          string           // base URL it is reached at; "": Start takes the listener's
-	ClientID     string           // "" means DefaultClientID
-	ClientSecret string           // "" means DefaultClientSecret
-	BotToken     string           // "" means DefaultBotToken
-	RedirectURIs []string         // exact matches; nil: any loopback http or https one
-	KillEarlier  bool             // a second authorization of a user ends the user's earlier tokens
-	Users        []User           // nil: the ready users, nelly first
-	Logger       *slog.Logger     // nil: nothing is logged
-	Now          func() time.Time // nil: time.Now
+	URL          string             // base URL it is reached at; "": Start takes the listener's
+	ClientID     string             // "" means DefaultClientID
+	ClientSecret string             // "" means DefaultClientSecret
+	BotToken     string             // "" means DefaultBotToken
+	RedirectURIs []string           // exact matches; nil: any loopback http or https one
+	KillEarlier  bool               // a second authorization of a user ends the user's earlier tokens
+	Users        []User             // nil: the ready users, nelly first
+	WebhookURL   string             // told of deauthorizations; http or https on loopback; "": none
+	WebhookKey   ed25519.PrivateKey // signs for the webhook; nil: one is made
+	Logger       *slog.Logger       // nil: nothing is logged
+	Now          func() time.Time   // nil: time.Now
 }
 
 // Emulator is an [http.Handler] with the state of one emulated Discord. It is
 // safe for concurrent use.
 type Emulator struct {
-	cfg  Config
-	host string // Config.URL's, accepted beside loopback names
-	mux  *http.ServeMux
-	csrf *http.CrossOriginProtection
+	cfg     Config
+	host    string // Config.URL's, accepted beside loopback names
+	mux     *http.ServeMux
+	csrf    *http.CrossOriginProtection
+	webhook *webhook
 
 	mu       sync.Mutex
 	state    state
@@ -82,11 +86,16 @@ func New(cfg Config) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
+	webhook, err := newWebhook(cfg)
+	if err != nil {
+		return nil, err
+	}
 	e := &Emulator{
 		cfg:      cfg,
 		host:     base.Host,
 		mux:      http.NewServeMux(),
 		csrf:     http.NewCrossOriginProtection(),
+		webhook:  webhook,
 		state:    state,
 		counters: make(Counters),
 		limits:   make(map[string]*window),

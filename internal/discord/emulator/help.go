@@ -34,12 +34,21 @@ Switches, JSON in and out:
   POST   /emulator/faults                           add a fault
   DELETE /emulator/faults                           remove them all
   GET    /emulator/users                            the users, their scopes and tokens
-  POST   /emulator/users/{user}/deauthorize         as in Discord's Authorized Apps
+  POST   /emulator/users/{user}/deauthorize         as in Discord's Authorized Apps; tells the webhook
   POST   /emulator/users/{user}/expire              the user's access tokens expire now
   PUT    /emulator/users/{user}/guilds/{guild}/roles   {"roles": ["123"]}
   PUT    /emulator/settings                         {"kill_earlier": true}: a sign-in ends the user's
                                                     earlier tokens, a refresh the access token
                                                     that it replaces
+  PUT    /emulator/settings                         {"webhook_url": "http://localhost:8000/events"}:
+                                                    where events go to, "" for nowhere
+  GET    /emulator/webhook                          its URL, the public key, what became of the events
+
+The webhook, on loopback only, is told APPLICATION_DEAUTHORIZED as by Discord:
+an Ed25519 signature of timestamp and body in X-Signature-Ed25519, the timestamp
+in X-Signature-Timestamp, 204 wanted, but tried only once, for 3 seconds. When
+the URL is set, a PING (type 0) must be answered with 204, and one with a wrong
+signature with 401.
 
 A fault:
 

@@ -118,7 +118,7 @@ func guildsOf(users []User) map[string]discord.Guild {
 	guilds := make(map[string]discord.Guild)
 	for _, u := range users {
 		for _, m := range u.Guilds {
-			m.Guild.Owner, m.Guild.Permissions = false, joinerPermissions
+			m.Owner, m.Permissions = false, joinerPermissions
 			guilds[m.ID] = m.Guild
 		}
 	}

@@ -32,11 +32,12 @@ func (s *setup) access(a answer) int {
 
 func TestRestartKeepsTokens(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	key := func(c *emulator.Config) { c.WebhookKey = webhookKey() }
+	s := start(t, key)
 	tokens := s.signIn(nelly, allScopes)
 	before := s.api("/oauth2/@me", tokens.text("access_token"))
 	s.clock.Advance(time.Hour)
-	s = s.restart()
+	s = s.restart(key)
 	after := s.api("/oauth2/@me", tokens.text("access_token"))
 	if diff := cmp.Diff(before.body, after.body); after.status != http.StatusOK || diff != "" {
 		t.Errorf("%d %s", after.status, diff)
