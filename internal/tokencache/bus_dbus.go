@@ -103,7 +103,7 @@ func findSecretService(ctx context.Context, address string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	for _, method := range []string{"ListNames", "ListActivatableNames"} {
 		var names []string
 		if err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus."+method, 0).Store(&names); err != nil {

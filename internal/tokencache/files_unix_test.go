@@ -29,7 +29,7 @@ func saveOnFullDisk(ctx context.Context, cache *tokencache.Cache) error {
 	err := cache.Save(ctx, numbered(4))
 	var e *tokencache.Error
 	if !errors.As(err, &e) || e.Hint == "" || strings.Contains(e.Message, "\n") {
-		return fmt.Errorf("want an error with a hint, got %v", err)
+		return fmt.Errorf("want an error with a hint, got %w", err)
 	}
 	return nil
 }
@@ -133,5 +133,24 @@ func TestStateDirectoryIsUnusable(t *testing.T) {
 	}
 	if _, err := cache.Lock(t.Context(), testKey); !errors.As(err, &e) {
 		t.Errorf("Lock: %v", err)
+	}
+}
+
+// TestLinkedLock: a symbolic link in the place of a lock is refused at once,
+// not tried for ever.
+func TestLinkedLock(t *testing.T) {
+	t.Parallel()
+	place := newPlace(t)
+	locks := filepath.Join(place.state(), "locks")
+	if err := os.MkdirAll(locks, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(place.dir, "elsewhere"), filepath.Join(locks, testKey.ID()+".lock")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := place.open(t, tokencache.StorePlain).Lock(t.Context(), testKey)
+	var e *tokencache.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("got %v", err)
 	}
 }

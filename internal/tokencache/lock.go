@@ -146,8 +146,13 @@ func lockFile(ctx context.Context, path string) (*flock.Flock, error) {
 		if locked {
 			here, err1 := file.Stat()
 			there, err2 := os.Lstat(path)
-			if err1 == nil && err2 == nil && os.SameFile(here, there) {
+			switch {
+			case err1 != nil || err2 != nil:
+			case os.SameFile(here, there):
 				return file, nil
+			case !there.Mode().IsRegular(): // a link: it will never be the same
+				_ = file.Close()
+				return nil, unwritable("the session's lock", errIrregular)
 			}
 		}
 		_ = file.Close()
