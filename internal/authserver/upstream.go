@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -140,17 +141,21 @@ func (up *Upstream) pair(refreshToken string) *UpstreamPair {
 }
 
 // put puts a new pair in. It takes the place of those that drop picks and of
-// one with the same scopes. What is dropped is never revoked at Discord: that
-// would end all of the user's tokens.
+// one with the same scopes; where there are too many, of the one on which the
+// fewest grants depend, and among those of the first to expire. What is dropped
+// is never revoked at Discord: that would end all of the user's tokens.
 func (up *Upstream) put(pair UpstreamPair, drop func(UpstreamPair) bool) {
 	up.Pairs = slices.DeleteFunc(up.Pairs, func(p UpstreamPair) bool {
 		return drop(p) || slices.Equal(p.Scopes, pair.Scopes)
 	})
-	up.Pairs = append(up.Pairs, pair)
-	if len(up.Pairs) > MaxPairs {
-		slices.SortStableFunc(up.Pairs, func(a, b UpstreamPair) int { return a.Expires.Compare(b.Expires) })
-		up.Pairs = slices.Delete(up.Pairs, 0, len(up.Pairs)-MaxPairs)
+	for len(up.Pairs) >= MaxPairs {
+		least := slices.MinFunc(up.Pairs, func(a, b UpstreamPair) int {
+			lostA, lostB := up.uncovered([]string{a.RefreshToken}), up.uncovered([]string{b.RefreshToken})
+			return cmp.Or(cmp.Compare(len(lostA), len(lostB)), a.Expires.Compare(b.Expires))
+		})
+		up.Pairs = slices.DeleteFunc(up.Pairs, func(p UpstreamPair) bool { return p.RefreshToken == least.RefreshToken })
 	}
+	up.Pairs = append(up.Pairs, pair)
 }
 
 func newPair(tok *discord.Token) UpstreamPair {
