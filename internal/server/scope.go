@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 )
 
 // message is what the door must know of a JSON-RPC message before it lets it
 // through to the SDK.
 type message struct {
-	id     string // as it was sent; "" where there is none or it is odd
+	id     string // as it was sent; "" where there is none or it is too long to be repeated
 	method string
 	tool   string // of a tools/call
 }
@@ -21,6 +22,7 @@ var (
 	errDuplicate = errors.New("the message has a key twice")
 	errCrowded   = errors.New("the message has too many keys")
 	errNotString = errors.New("method and name are strings")
+	errID        = errors.New("the id is a string or a whole number of 64 bits")
 )
 
 // maxID and maxKeys bound what is kept of a message.
@@ -46,11 +48,11 @@ func parseMessage(body []byte) (message, error) {
 	if p.next() == '[' {
 		return m, errNotObject
 	}
-	var method, params []byte
+	var id, method, params []byte
 	err := p.object(func(key string, value []byte) {
 		switch key {
 		case "id":
-			m.id = requestID(value)
+			id = value
 		case "method":
 			method = value
 		case "params":
@@ -60,8 +62,11 @@ func parseMessage(body []byte) (message, error) {
 	if err != nil {
 		return m, err
 	}
-	if p.next() != 0 {
+	if p.next(); p.at < len(body) {
 		return m, errNotJSON // something comes after the message
+	}
+	if m.id, err = requestID(id); err != nil {
+		return m, err
 	}
 	if method == nil { // a response: the SDK decides
 		return m, nil
@@ -92,13 +97,23 @@ func (m *message) readTool(params []byte) error {
 	return err
 }
 
-// requestID returns the raw id where it is a string or a number of bearable
-// length: error answers repeat it.
-func requestID(raw []byte) string {
-	if len(raw) > maxID || !json.Valid(raw) || raw[0] != '"' && raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
-		return ""
+// requestID returns the raw id: error answers repeat it. Of numbers, the SDK
+// keeps 64 bits and no fraction; an answer to 1.5 with the id 1 would find
+// nobody who waits for it. null is no id, which is for the SDK to refuse.
+func requestID(raw []byte) (string, error) {
+	if raw == nil || string(raw) == "null" {
+		return "", nil
 	}
-	return string(raw)
+	if raw[0] == '"' && json.Valid(raw) {
+		if len(raw) > maxID {
+			return "", nil
+		}
+		return string(raw), nil
+	}
+	if _, err := strconv.ParseInt(string(raw), 10, 64); err != nil || !json.Valid(raw) {
+		return "", errID
+	}
+	return string(raw), nil
 }
 
 // text decodes a JSON string.
