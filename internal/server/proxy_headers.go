@@ -60,19 +60,34 @@ func stripRequest(h http.Header) {
 	}
 }
 
-// stripped decides on one header. Servers that hand headers on as variables
-// (CGI, WSGI, PHP) take _ and other signs for -, so that X_Discord_User_Id
-// would look like ours.
+// paramPrefix begins the headers that mirror arguments of a tool: their names
+// end with the argument's, which may hold any sign.
+const paramPrefix = "Mcp-Param-"
+
+// stripped decides on one header, whose name is in canonical form unless it is
+// odd. Servers that hand headers on as variables (CGI, WSGI, PHP) take _ and
+// other signs for -, so that X_Discord_User_Id would look like ours and
+// Content_Length like the true one: no odd name gets through.
 func stripped(name string) bool {
-	plain := dashed(name)
-	if _, there := strippedHeaders[plain]; there {
-		return true
+	if strings.HasPrefix(name, paramPrefix) {
+		return false
 	}
-	if plain == sessionHeader && name != sessionHeader {
+	if _, there := strippedHeaders[name]; there || odd(name) {
 		return true
 	}
 	for _, prefix := range strippedPrefixes {
-		if strings.HasPrefix(plain, prefix) {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// odd says whether a header's name holds anything but letters, digits and
+// dashes.
+func odd(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
 			return true
 		}
 	}
@@ -110,26 +125,6 @@ var strippedAnswers = setOf(
 	"Alt-Svc", "Clear-Site-Data", "Refresh", "Location", "Strict-Transport-Security", "Public-Key-Pins", "Nel", "Report-To",
 	"Origin-Agent-Cluster", "Service-Worker-Allowed", "Vary",
 )
-
-// dashed is the canonical form of a header's name with every sign that is
-// neither letter nor digit read as a dash. It allocates only for odd names.
-func dashed(name string) string {
-	odd := func(c byte) bool {
-		return c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
-	}
-	for i := range len(name) {
-		if odd(name[i]) {
-			out := []byte(name)
-			for j, c := range out {
-				if odd(c) {
-					out[j] = '-'
-				}
-			}
-			return http.CanonicalHeaderKey(string(out))
-		}
-	}
-	return http.CanonicalHeaderKey(name)
-}
 
 func setOf(names ...string) map[string]struct{} {
 	set := make(map[string]struct{}, len(names))

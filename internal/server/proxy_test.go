@@ -63,8 +63,8 @@ func TestProxyRequest(t *testing.T) {
 			"Forwarded": {"for=1"}, "X-Forwarded-For": {"1"}, "X-Forwarded-Host": {"evil"}, "X_Forwarded_For": {"1"}, "X-Forwarded-User": {"1"}, "X-Real-Ip": {"1"},
 			"Remote-User": {"root"}, "REMOTE_USER": {"root"}, "X-Auth-Request-User": {"root"}, "X-User-Id": {"1"}, "X-Http-Method-Override": {"DELETE"},
 			"Connection": {"X-Discord-User-Id, X-Discord-Username, X-Discord-Scopes, Content-Type, Keep-Alive"}, "Te": {"trailers"}, "Keep-Alive": {"x"},
-			"Mcp_Session_Id": {"stolen"},
-			"Mcp-Method":     {"tools/call"}, "Mcp-Param-channel_id": {"5"}, "Last-Event-Id": {"3"}, "Traceparent": {"00-1"}, "User-Agent": {"test"},
+			"Mcp_Session_Id": {"stolen"}, "Content_Length": {"0"}, "Transfer_Encoding": {"chunked"}, "HOST_": {"evil"}, "X.Any.Thing": {"1"},
+			"Mcp-Method": {"tools/call"}, "Mcp-Param-channel_id": {"5"}, "Last-Event-Id": {"3"}, "Traceparent": {"00-1"}, "User-Agent": {"test"},
 		},
 	})
 	want := []string{
