@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
 )
@@ -29,6 +30,8 @@ type exchange struct {
 	rewrite  bool // the next Write is the text of a refusal
 	muted    bool // the answer is complete; what still comes is dropped
 	panicked atomic.Bool
+
+	writeTimeout time.Duration
 }
 
 // WriteHeader implements [http.ResponseWriter]. Informational answers are
@@ -72,9 +75,16 @@ func (e *exchange) Write(p []byte) (int, error) {
 	if e.muted {
 		return len(p), nil
 	}
+	e.moreTime()
 	n, err := e.ResponseWriter.Write(p)
 	e.bytes += int64(n)
 	return n, err
+}
+
+// moreTime gives the client time to read what is written next. One that stops
+// reading must not hold a place for ever.
+func (e *exchange) moreTime() {
+	_ = http.NewResponseController(e.ResponseWriter).SetWriteDeadline(time.Now().Add(e.writeTimeout)) // a recorder in a test has none
 }
 
 // writeError answers with a JSON-RPC error, once; what still comes is dropped.
@@ -90,6 +100,7 @@ func (e *exchange) writeError(status, code int, text string) {
 	h.Del("Content-Length")
 	h.Del("Connection")
 	e.status, e.muted = status, true
+	e.moreTime()
 	e.sendHeader()
 	n, _ := e.ResponseWriter.Write(body) //nolint:gosec // G705: JSON with nosniff, nothing that a browser runs
 	e.bytes += int64(n)

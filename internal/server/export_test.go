@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -35,6 +36,10 @@ func (s *Server) AddTool(name string, scopes []string, run func(ctx context.Cont
 
 // HandleFunc adds a route of a test, before the server is used.
 func (s *Server) HandleFunc(pattern string, h http.HandlerFunc) { s.mux.HandleFunc(pattern, h) }
+
+// SetWriteTimeout changes how long a client may take to read, before the server
+// is used.
+func (s *Server) SetWriteTimeout(d time.Duration) { s.writeTimeout = d }
 
 // SafeHeader shows how a name is written into a header.
 func SafeHeader(text string) string { return safeHeader(text) }

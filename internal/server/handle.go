@@ -15,7 +15,7 @@ import (
 // serve is the outermost handler: it checks the Host, routes, survives panics,
 // and logs one line.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	e := &exchange{ResponseWriter: w, mcp: r.URL.Path == authserver.ResourcePath}
+	e := &exchange{ResponseWriter: w, mcp: r.URL.Path == authserver.ResourcePath, writeTimeout: s.writeTimeout}
 	start := time.Now()
 	defer func() {
 		v := recover()

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -12,6 +14,8 @@ const (
 	defaultInFlight = 1024             // about 100 KB each with the SDK
 	userShare       = 4                // one user gets a quarter of the room at most
 	bodyTimeout     = 60 * time.Second // for a whole request body
+	formTimeout     = 10 * time.Second // for the body of anybody's request
+	maxForm         = 64 << 10         // of that body, in bytes; handlers take no more
 	busyRetry       = "1"              // Retry-After of an answer to too many requests, in seconds
 )
 
@@ -57,19 +61,34 @@ func (r *room) leave(user string) {
 	}
 }
 
-// bounded lets a bounded number of requests through to h and gives the body of
-// each a time. h bounds the body's size itself.
+// bounded lets a bounded number of requests through to h. Anybody may send
+// them, so a place is only taken by a request whose body is here: else a
+// thousand slow senders would keep everybody from signing in.
 func (s *Server) bounded(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			r.Body = readAhead(http.NewResponseController(w), r.Body)
+		}
 		if !s.others.enter("") {
 			w.Header().Set("Retry-After", busyRetry)
 			http.Error(w, "this server is busy; try again in a second", http.StatusServiceUnavailable)
 			return
 		}
 		defer s.others.leave("")
-		if r.ContentLength != 0 {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// readAhead is body with as much of it in memory as any handler takes. What
+// went wrong, and that there is more, is found again by the handler.
+func readAhead(conn *http.ResponseController, body io.ReadCloser) io.ReadCloser {
+	_ = conn.SetReadDeadline(time.Now().Add(formTimeout)) // a recorder in a test has none
+	var ahead bytes.Buffer
+	if n, err := ahead.ReadFrom(io.LimitReader(body, maxForm+1)); n <= maxForm && err == nil {
+		_ = conn.SetReadDeadline(time.Time{}) // it is whole; left on, this would end the answer
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(&ahead, body), body}
 }

@@ -109,6 +109,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = p.boundedBody(e, r.Body)
 	}
 	p.reverse.ServeHTTP(e, r)
+	e.moreTime() // for the end of a stream that was silent for long
 }
 
 // streamContext ends a long-lived stream when the server drains, and when the

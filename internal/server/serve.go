@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// Limits of a connection. There is no limit on writing: a tool's answer takes
-// as long as the tool, and a stream lives for hours.
+// Limits of a connection. There is none on a whole answer, for a stream lives
+// for hours: writeTimeout is for whoever reads to take what was written.
 const (
 	headerTimeout  = 10 * time.Second
 	idleTimeout    = 120 * time.Second
+	writeTimeout   = 120 * time.Second
 	maxHeaderBytes = 64 << 10
 	drainTimeout   = 10 * time.Second
 )
@@ -27,6 +28,7 @@ func (s *Server) Serve(ctx context.Context, lns []net.Listener) error {
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
+		WriteTimeout:      s.writeTimeout, // exchange.Write renews it
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // strangers' broken requests
 	}

@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -58,6 +59,8 @@ type Server struct {
 	others    *room // requests that are not for the MCP endpoint
 	draining  chan struct{}
 	drainOnce sync.Once
+
+	writeTimeout time.Duration
 }
 
 // New validates cfg and returns a server.
@@ -90,6 +93,8 @@ func New(cfg Config) (*Server, error) {
 		streams:  newRoom(cfg.MaxInFlight),
 		others:   newRoom(cfg.MaxInFlight),
 		draining: make(chan struct{}),
+
+		writeTimeout: writeTimeout,
 	}
 	if s.origins, err = allowedOrigins(cfg.BaseURL, cfg.AllowOrigin); err != nil {
 		return nil, err
