@@ -25,8 +25,13 @@ func webhookKey() ed25519.PrivateKey {
 // status and tells of it as "type timestamp body", all else with 401.
 func receive(t *testing.T, key ed25519.PublicKey, status int) (url string, received chan string) {
 	t.Helper()
-	received = make(chan string, 64)
+	received = make(chan string, 16)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/elsewhere" {
+			received <- "followed"
+			http.NotFound(w, r)
+			return
+		}
 		body, _ := io.ReadAll(r.Body)
 		signature, _ := hex.DecodeString(r.Header.Get("X-Signature-Ed25519"))
 		timestamp := r.Header.Get("X-Signature-Timestamp")
