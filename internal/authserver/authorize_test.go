@@ -23,7 +23,7 @@ func TestConsentPage(t *testing.T) {
 	}{
 		"loopback": {
 			nil,
-			[]string{"<strong>Cursor</strong>", "Example &amp; Co", "127.0.0.1:7777</p>", clientURIAt, "Any program on this computer", "who you are on Discord"},
+			[]string{"<strong>Cursor</strong>", `<meta name="referrer" content="same-origin">`, "Example &amp; Co", "127.0.0.1:7777</p>", clientURIAt, "Any program on this computer", "who you are on Discord"},
 			[]string{"email address", "servers that you are in"},
 		},
 		"https": {
