@@ -13,11 +13,13 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -25,13 +27,13 @@ import (
 )
 
 // The benchmarks send prepared bytes over loopback connections that stay open,
-// so that the generator costs little beside the server. Each reports req/s.
+// so that the generator costs little beside the server, and load the servers in
+// turn, so that their ratios hold on a machine that does something else, too.
 //
-//	BenchmarkToolsCall/mcpdiscord  the whole handler: token, scopes, log line, tool (GOGC=400, as serve sets it)
-//	BenchmarkToolsCall/nethttp     a bare handler that answers with the same bytes (GOGC=400)
-//	BenchmarkToolsCall/sdk         the SDK as it is: no token, typed tool (GOGC=100)
-//	BenchmarkProxy/mcpdiscord      --proxy before a small server
-//	BenchmarkProxy/reverseproxy    httputil.ReverseProxy before the same
+//	mcpdiscord    the whole handler: token, scopes, log line, tool (GOGC=400, as serve sets it)
+//	sdk           the SDK as it is: no token, typed tool (GOGC=100)
+//	nethttp       a bare handler that answers with the same bytes (GOGC=400)
+//	reverseproxy  httputil.ReverseProxy before the same server as --proxy
 const (
 	tunedGC   = 400
 	defaultGC = 100
@@ -60,16 +62,11 @@ func BenchmarkToolsCall(b *testing.B) {
 	defer bare.Close()
 	untuned := httptest.NewServer(untunedSDK())
 	defer untuned.Close()
-	for _, target := range []struct {
-		name, addr string
-		gc         int
-	}{
-		{"mcpdiscord", strings.TrimPrefix(r.base, "http://"), tunedGC},
-		{"nethttp", bare.Listener.Addr().String(), tunedGC},
-		{"sdk", untuned.Listener.Addr().String(), defaultGC},
-	} {
-		load(b, target.name, target.addr, request, target.gc)
-	}
+	compare(b, request,
+		target{"mcpdiscord", strings.TrimPrefix(r.base, "http://"), tunedGC},
+		target{"sdk", untuned.Listener.Addr().String(), defaultGC},
+		target{"nethttp", bare.Listener.Addr().String(), tunedGC},
+	)
 }
 
 // untunedSDK is the same tool on the SDK alone, as its documentation shows it.
@@ -105,20 +102,22 @@ func BenchmarkProxy(b *testing.B) {
 		_, _ = w.Write(answer)
 	}))
 	defer upstream.Close()
-	target, err := url.Parse(upstream.URL + "/mcp")
+	address, err := url.Parse(upstream.URL + "/mcp")
 	must(b, err)
 	r := start(b, setup{config: func(c *server.Config) {
 		quietLog(c)
-		c.Proxy, c.ProxyKey = target, bytes.Repeat([]byte("p"), 32)
+		c.Proxy, c.ProxyKey = address, bytes.Repeat([]byte("p"), 32)
 	}})
 	plain := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite:   func(pr *httputil.ProxyRequest) { pr.Out.URL, pr.Out.Host = target, "" },
+		Rewrite:   func(pr *httputil.ProxyRequest) { pr.Out.URL, pr.Out.Host = address, "" },
 		Transport: &http.Transport{MaxIdleConnsPerHost: 1024},
 	})
 	defer plain.Close()
 	request := r.wire(message{token: r.signIn(nelly, "identify")})
-	load(b, "mcpdiscord", strings.TrimPrefix(r.base, "http://"), request, tunedGC)
-	load(b, "reverseproxy", plain.Listener.Addr().String(), request, tunedGC)
+	compare(b, request,
+		target{"mcpdiscord", strings.TrimPrefix(r.base, "http://"), tunedGC},
+		target{"reverseproxy", plain.Listener.Addr().String(), tunedGC},
+	)
 }
 
 // wire is a request as bytes.
@@ -140,46 +139,94 @@ func (r *rig) exchange(request []byte) []byte {
 	return body.Bytes()
 }
 
-// load runs b.N requests over 1, 8 and 64 connections.
-func load(b *testing.B, name, addr string, request []byte, gc int) {
+// target is a server under load.
+type target struct {
+	name, addr string
+	gc         int // GOGC while it works
+}
+
+// burst is how long one target works before it is the next one's turn: what
+// else the machine does then slows all of them alike.
+const burst = 100 * time.Millisecond
+
+// compare loads the targets in turn, burst by burst, over 1, 8 and 64
+// connections, and reports the requests per second of each and the median of
+// the first one's ratio to each other in the same round.
+func compare(b *testing.B, request []byte, targets ...target) {
 	for _, n := range connections {
-		b.Run(fmt.Sprintf("%s/conns=%d", name, n), func(b *testing.B) {
-			defer debug.SetGCPercent(debug.SetGCPercent(gc))
-			conns := make([]net.Conn, n)
-			for i := range conns {
-				conn, err := net.Dial("tcp", addr)
-				must(b, err)
-				defer func() { _ = conn.Close() }()
-				conns[i] = conn
+		b.Run(fmt.Sprintf("conns=%d", n), func(b *testing.B) {
+			conns := make([][]net.Conn, len(targets))
+			for i, t := range targets {
+				conns[i] = dialAll(b, t.addr, n)
+				_ = load(b, t, conns[i], request) // not counted: it warms up
 			}
-			var sent atomic.Int64
-			var failed atomic.Pointer[error]
-			var all sync.WaitGroup
-			b.ReportAllocs()
-			b.ResetTimer()
-			for _, conn := range conns {
-				all.Go(func() {
-					answers := bufio.NewReader(conn)
-					for sent.Add(1) <= int64(b.N) {
-						_, err := conn.Write(request)
-						if err == nil {
-							err = readAnswer(answers, io.Discard)
-						}
-						if err != nil {
-							failed.Store(&err)
-							return
-						}
-					}
-				})
+			rates := make([][]float64, len(targets))
+			for b.Loop() {
+				for i, t := range targets {
+					rates[i] = append(rates[i], load(b, t, conns[i], request))
+				}
 			}
-			all.Wait()
-			b.StopTimer()
-			if err := failed.Load(); err != nil {
-				b.Fatal(*err)
+			b.ReportMetric(0, "ns/op") // a round: it says nothing
+			for i, t := range targets {
+				b.ReportMetric(median(rates[i]), t.name+"-req/s")
+				if i == 0 {
+					continue
+				}
+				ratios := make([]float64, len(rates[0]))
+				for round := range ratios {
+					ratios[round] = rates[0][round] / rates[i][round]
+				}
+				b.ReportMetric(median(ratios), "ratio-to-"+t.name)
 			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
 		})
 	}
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+func dialAll(b *testing.B, addr string, n int) []net.Conn {
+	conns := make([]net.Conn, n)
+	for i := range conns {
+		conn, err := net.Dial("tcp", addr)
+		must(b, err)
+		b.Cleanup(func() { _ = conn.Close() })
+		conns[i] = conn
+	}
+	return conns
+}
+
+// load sends requests on all connections for one burst and returns how many
+// were answered in a second.
+func load(b *testing.B, t target, conns []net.Conn, request []byte) float64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(t.gc))
+	var answered atomic.Int64
+	var failed atomic.Pointer[error]
+	var all sync.WaitGroup
+	begun := time.Now()
+	for _, conn := range conns {
+		all.Go(func() {
+			answers := bufio.NewReader(conn)
+			for time.Since(begun) < burst {
+				_, err := conn.Write(request)
+				if err == nil {
+					err = readAnswer(answers, io.Discard)
+				}
+				if err != nil {
+					failed.Store(&err)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if err := failed.Load(); err != nil {
+		b.Fatalf("%s: %v", t.name, *err)
+	}
+	return float64(answered.Load()) / time.Since(begun).Seconds()
 }
 
 // readAnswer reads one answer with status 200 and copies its body.

@@ -14,6 +14,7 @@ import (
 type Error struct {
 	Message string // one line, without a full stop
 	Hint    string // what to do about it
+	Usage   bool   // the configuration is wrong, not the machine
 	Err     error  // the cause; nil where there is none
 }
 
@@ -39,12 +40,12 @@ type binder func(network, address string) (net.Listener, error)
 
 func listen(bind binder, addr, baseURL string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, &Error{Message: fmt.Sprintf("the address %q is not host:port", addr), Hint: "write it like 127.0.0.1:8000", Err: err}
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		return nil, &Error{Message: fmt.Sprintf("the address %q is not host:port", addr), Hint: "write it like 127.0.0.1:8000", Usage: true, Err: err}
 	}
 	base, err := parseBaseURL(baseURL)
 	if err != nil {
-		return nil, &Error{Message: fmt.Sprintf("the base URL %q is not a scheme and a host alone", baseURL), Hint: "write it like https://mcp.example.com", Err: err}
+		return nil, err
 	}
 	wildcard := host == ""
 	if ip, err := netip.ParseAddr(host); err == nil {
@@ -61,7 +62,8 @@ func listen(bind binder, addr, baseURL string) ([]net.Listener, error) {
 	default:
 		return nil, &Error{
 			Message: fmt.Sprintf("the address %s does not serve the base URL %s", addr, baseURL),
-			Hint:    "listen on 127.0.0.1, or set the base URL to that address",
+			Hint:    "listen on 127.0.0.1, or set the base URL that people see",
+			Usage:   true,
 		}
 	}
 }

@@ -117,16 +117,29 @@ func TestListenPortZeroTriesAgain(t *testing.T) {
 
 func TestListenRefusals(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ name, addr, base, words string }{
-		{"no port", "127.0.0.1", "http://localhost", "is not host:port"},
-		{"base URL with a path", "127.0.0.1:0", "http://localhost/x", "is not a scheme and a host alone"},
-		{"address that is not localhost", "192.0.2.1:0", "http://localhost", "does not serve the base URL"},
-		{"address of another machine", "192.0.2.1:0", "https://mcp.example.com", "cannot listen on"},
+	for _, test := range []struct {
+		name, addr, base, words string
+		usage                   bool
+	}{
+		{"no port", "127.0.0.1", "http://localhost", "is not host:port", true},
+		{"port that is none", "127.0.0.1:0x", "http://localhost", "is not host:port", true},
+		{"port above all", "127.0.0.1:65536", "http://localhost", "is not host:port", true},
+		{"base URL without a scheme", "127.0.0.1:0", "mcp.example.com", "is not a scheme and a host alone", true},
+		{"base URL with a path", "127.0.0.1:0", "http://localhost/x", "is not a scheme and a host alone", true},
+		{"base URL with a password", "127.0.0.1:0", "https://user:secret@mcp.example.com", "is not a scheme and a host alone", true},
+		{"base URL of a port alone", "127.0.0.1:0", "https://:8000", "is not a scheme and a host alone", true},
+		{"http over the network", "127.0.0.1:0", "http://mcp.example.com", "anybody on the way can read", true},
+		{"address that is not localhost", "192.0.2.1:0", "http://localhost", "does not serve the base URL", true},
+		{"address of another machine", "192.0.2.1:0", "https://mcp.example.com", "cannot listen on", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := server.Listen(test.addr, test.base)
 			wantRefusal(t, err, test.words)
+			refusal, _ := errors.AsType[*server.Error](err)
+			if refusal.Usage != test.usage || strings.Contains(err.Error(), "secret") {
+				t.Errorf("usage %v: %v", refusal.Usage, err)
+			}
 		})
 	}
 }

@@ -30,13 +30,14 @@ func isLoopbackHost(host string) bool {
 	return err == nil && ip.Zone() == "" && ip.Unmap().IsLoopback()
 }
 
-// allowedOrigins is the set of web origins that may call the MCP endpoint.
+// allowedOrigins is the set of web origins that may call the MCP endpoint. Its
+// errors are *Error.
 func allowedOrigins(baseURL string, more []string) (map[string]struct{}, error) {
 	origins := map[string]struct{}{strings.ToLower(baseURL): {}}
 	for _, origin := range more {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme == "" || u.Host == "" || !strings.EqualFold(origin, u.Scheme+"://"+u.Host) {
-			return nil, fmt.Errorf("server: the origin %q is not a scheme and a host alone", origin)
+			return nil, &Error{Message: fmt.Sprintf("the origin %q is not a scheme and a host alone", origin), Hint: "write it as browsers do, like https://app.example.com", Usage: true, Err: err}
 		}
 		origins[strings.ToLower(origin)] = struct{}{}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcpdiscord/mcpdiscord/internal/discord"
 	"github.com/mcpdiscord/mcpdiscord/internal/server"
 )
 
@@ -96,6 +97,15 @@ func TestPreflight(t *testing.T) {
 				t.Errorf("the header of a tool parameter is not allowed: %v", got.header)
 			}
 		})
+	}
+}
+
+func TestAllowOriginRefusals(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	for _, origin := range []string{"*", "null", "https://a.example/", "https://a.example/x", "https://user@a.example", "a.example"} {
+		_, err := server.New(server.Config{BaseURL: r.base, Auth: r.auth, Discord: new(discord.Client), AllowOrigin: []string{origin}})
+		wantRefusal(t, err, "is not a scheme and a host alone")
 	}
 }
 

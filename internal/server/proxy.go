@@ -41,11 +41,11 @@ func newProxy(s *Server) (*proxy, error) {
 	u := *s.cfg.Proxy
 	switch {
 	case (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Opaque != "":
-		return nil, &Error{Message: "the proxied URL is not an http or https URL", Hint: "write it like http://127.0.0.1:9000/mcp"}
+		return nil, &Error{Message: "the proxied URL is not an http or https URL", Hint: "write it like http://127.0.0.1:9000/mcp", Usage: true}
 	case u.User != nil:
-		return nil, &Error{Message: "the proxied URL has a user name or password in it", Hint: "leave it out: command lines are visible to everybody on the machine"}
+		return nil, &Error{Message: "the proxied URL has a user name or password in it", Hint: "leave it out: command lines are visible to everybody on the machine", Usage: true}
 	case u.Fragment != "":
-		return nil, &Error{Message: "the proxied URL has a fragment", Hint: "leave out what follows the #"}
+		return nil, &Error{Message: "the proxied URL has a fragment", Hint: "leave out what follows the #", Usage: true}
 	case len(s.cfg.ProxyKey) < minProxyKey:
 		return nil, fmt.Errorf("server: Config.ProxyKey has %d bytes, not %d", len(s.cfg.ProxyKey), minProxyKey)
 	}

@@ -63,7 +63,8 @@ type Server struct {
 	writeTimeout time.Duration
 }
 
-// New validates cfg and returns a server.
+// New validates cfg and returns a server. Errors that a flag can cause are
+// *Error.
 func New(cfg Config) (*Server, error) {
 	base, err := parseBaseURL(cfg.BaseURL)
 	if err != nil {
@@ -158,14 +159,16 @@ func (s *Server) serveRoot(w http.ResponseWriter, _ *http.Request) {
 // drain ends the long-lived streams, so that they do not hold up a shutdown.
 func (s *Server) drain() { s.drainOnce.Do(func() { close(s.draining) }) }
 
-// parseBaseURL checks that base is scheme and authority alone.
+// parseBaseURL checks that base is scheme and authority alone, and that nobody
+// can listen in. Its errors are *Error; they do not repeat base, which may hold
+// a password.
 func parseBaseURL(base string) (*url.URL, error) {
 	u, err := url.Parse(base)
-	if err != nil {
-		return nil, fmt.Errorf("server: parsing the base URL: %w", err)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || base != u.Scheme+"://"+u.Host {
+		return nil, &Error{Message: "the base URL is not a scheme and a host alone", Hint: "write it like https://mcp.example.com", Usage: true}
 	}
-	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || base != u.Scheme+"://"+u.Host {
-		return nil, fmt.Errorf("server: the base URL %q is not a scheme and a host alone", base)
+	if u.Scheme == "http" && !isLoopbackHost(u.Host) {
+		return nil, &Error{Message: "the base URL is http, which anybody on the way can read", Hint: "use https; plain http is for localhost alone", Usage: true}
 	}
 	return u, nil
 }
