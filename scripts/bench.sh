@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 make -s build
 
 echo "== requests over loopback: the whole server, a bare handler, the SDK as it is, proxies"
-go test -run '^$' -bench 'ToolsCall|Proxy' -benchtime "${BENCHTIME:-2s}" ./internal/server
+go test -run '^$' -bench 'ToolsCall|Proxy' -benchtime "${ROUNDS:-40}x" ./internal/server
 echo "== verifying a token; reading and writing a record"
 go test -run '^$' -bench 'Verify' -benchmem ./internal/authserver
 go test -run '^$' -bench 'Get|Update' ./internal/store
