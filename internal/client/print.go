@@ -67,8 +67,18 @@ func plain(r rune) bool {
 		return true
 	case r == utf8.RuneError, r == '\u2028', r == '\u2029':
 		return false
+	case r == '\u2800', r >= 0xe0000 && r <= 0xe0fff:
+		return false // a blank; tags and selectors that can hide a whole text
 	}
-	return !unicode.IsControl(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Co, r)
+	return !unicode.IsControl(r) && !unicode.In(r, unicode.Cf, unicode.Co, unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// typable reports whether foreign text may stand in a command that we tell the
+// user to run: to a shell it means itself, and it is not taken for a flag.
+func typable(s string) bool {
+	return s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._:/@+,%[]", r)
+	})
 }
 
 // quoteMax bounds, in characters, what a foreign text may add to a message.

@@ -20,6 +20,8 @@ func TestPrintable(t *testing.T) {
 		{"\ufeffx\u2028y", "<U+FEFF>x\ny", "<U+FEFF>x y"},
 		{"bad\xffutf", "bad\ufffdutf", "bad\ufffdutf"},
 		{"tag\U000e0041", "tag<U+E0041>", "tag<U+E0041>"},
+		{"heart ❤\ufe0f", "heart ❤\ufe0f", "heart ❤\ufe0f"},
+		{"a\U000e0101b\u3164c\u2800d\u034fe", "a<U+E0101>b<U+3164>c<U+2800>d<U+034F>e", "a<U+E0101>b<U+3164>c<U+2800>d<U+034F>e"},
 	} {
 		want(t, "Printable", client.Printable(test.in), test.text)
 		want(t, "PrintableLine", client.PrintableLine(test.in), test.line)
