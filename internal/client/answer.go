@@ -83,7 +83,9 @@ func (s *signer) missingScopes(ch *challenge) error {
 	}
 	hint := "run {program} connect " + s.server
 	for _, scope := range missing {
-		hint += " --scope " + scope
+		if typable(scope) {
+			hint += " --scope " + scope
+		}
 	}
 	message := "this needs a permission that was not granted"
 	if len(missing) > 0 {
@@ -120,9 +122,9 @@ func (s *signer) signIn(ctx context.Context, op *operation, ch *challenge) error
 
 // signInLocked is signIn for the goroutine that holds the gate.
 func (s *signer) signInLocked(ctx context.Context, ch *challenge) error {
-	known, _, err := s.cfg.Cache.Server(s.server)
+	known, err := s.key()
 	if err != nil {
-		return s.cacheError(err)
+		return err
 	}
 	a, err := s.discover(ctx, ch, known.Issuer)
 	if err != nil {
@@ -145,6 +147,16 @@ func (s *signer) signInLocked(ctx context.Context, ch *challenge) error {
 		(ch.status != http.StatusForbidden || covers(prev.Scopes, ch.scopes)) {
 		s.adopt(prev)
 		return s.remember(prev)
+	}
+	if prev != nil && prev.RefreshToken != "" && s.current() == nil {
+		// A sign-in that we did not know of: servers.json may be new, or
+		// another process was in the browser a while ago.
+		if ok, err := s.refresh(ctx, prev); err != nil {
+			return err
+		} else if ok {
+			return s.remember(s.current())
+		}
+		prev = s.current() // what is left of it
 	}
 	if prev != nil && ch.status == http.StatusForbidden && covers(prev.Scopes, ch.scopes) {
 		return &Error{Kind: KindAuth, Message: s.server + " asks for permissions that were already granted", Err: ch}
@@ -176,15 +188,20 @@ func (s *signer) lock(ctx context.Context, key tokencache.Key) (func(), error) {
 	return unlock, nil
 }
 
-// remember writes down, without secrets, that and as whom the user signed in.
+// remember writes down, without secrets, that the user connected, and as whom;
+// nil: as nobody.
 func (s *signer) remember(session *tokencache.Session) error {
 	server, _, err := s.cfg.Cache.Server(s.server)
 	if err != nil {
 		return s.cacheError(err)
 	}
-	server.URL, server.Issuer = s.server, session.Issuer
-	server.User = first(session.User.GlobalName, session.User.Username)
-	server.LastConnected = s.cfg.Now().UTC()
+	server.URL, server.LastConnected = s.server, s.cfg.Now().UTC()
+	if session != nil {
+		server.Issuer, server.User = session.Issuer, first(session.User.GlobalName, session.User.Username)
+		if server.Resource = session.Resource; server.Resource == s.server {
+			server.Resource = ""
+		}
+	}
 	if err := s.cfg.Cache.Remember(server); err != nil {
 		return s.cacheError(err)
 	}

@@ -39,6 +39,9 @@ type mortal struct {
 }
 
 func (m mortal) Save(ctx context.Context, session *tokencache.Session) error {
+	if saved, err := m.Load(ctx, session.Key()); err == nil && saved.AccessToken == session.AccessToken {
+		return m.Cache.Save(ctx, session) // nothing new in hand
+	}
 	if m.when == "before" {
 		die()
 	}

@@ -69,6 +69,11 @@ func (c *Conn) start(ctx context.Context) error {
 		return err
 	}
 	session := s.current()
+	if s.cfg.SignIn && s.cfg.AccessToken == "" {
+		if err := s.remember(session); err != nil { // a convenience: the connection is there
+			s.log.Warn("could not note the connection", "server", s.server, "reason", err.Error())
+		}
+	}
 	if !s.cfg.SignIn || session == nil || covers(session.Scopes, s.cfg.Scopes) {
 		return nil
 	}

@@ -202,11 +202,22 @@ func (s *signer) resourceMetadata(ctx context.Context, ch *challenge) (*resource
 			allowed = allowed[:2]
 		}
 		if !slices.Contains(allowed, doc.Resource) {
-			return nil, s.misfit("is for another address, %q", brief(doc.Resource))
+			return nil, s.elsewhere(doc.Resource)
 		}
 		return &doc, nil
 	}
 	return nil, s.misfit("is described nowhere: the server asks for it but publishes no resource metadata (RFC 9728)")
+}
+
+// elsewhere is the error for a server that is reached under another address
+// than its own: http://127.0.0.1 instead of http://localhost, for example.
+func (s *signer) elsewhere(resource string) *Error {
+	err := s.misfit("is for another address, %q", brief(resource))
+	if _, bad := parseServer(resource); bad == nil && typable(resource) {
+		err.Message = s.server + " calls itself " + resource
+		err.Hint = "if that is the server that you mean, run {program} connect " + resource
+	}
+	return err
 }
 
 // resources are the names that the server may have as a resource: its address

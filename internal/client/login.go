@@ -25,7 +25,7 @@ func (s *signer) browse(ctx context.Context, a *authority, prev *tokencache.Sess
 	if err != nil {
 		return nil, err
 	}
-	l := &login{signer: s, authority: a, prev: prev, receiver: rcv, scopes: s.wanted(a, prev, ch)}
+	l := &login{signer: s, authority: a, prev: prev, receiver: rcv, scopes: s.wanted(a, prev, ch), fewer: s.wanted(a, nil, ch)}
 	opening, stop := context.WithCancel(ctx)
 	l.open = func(address string) {
 		l.browsers.Go(func() { s.open(opening, address, rcv.port) })
@@ -57,7 +57,7 @@ func (s *signer) browse(ctx context.Context, a *authority, prev *tokencache.Sess
 // keep saves a new sign-in, and after it where to find it.
 func (s *signer) keep(ctx context.Context, session *tokencache.Session) error {
 	session.SignedInAt = s.cfg.Now().UTC()
-	if err := s.cfg.Cache.Save(ctx, session); err != nil {
+	if err := s.cfg.Cache.Save(context.WithoutCancel(ctx), session); err != nil {
 		return s.cacheError(err)
 	}
 	return s.remember(session)
@@ -70,6 +70,7 @@ type login struct {
 	prev      *tokencache.Session // what was saved before, or nil
 	receiver  *receiver
 	scopes    []string
+	fewer     []string             // without those that were granted before
 	open      func(address string) // starts the browser and returns
 
 	browsers sync.WaitGroup // browsers that are being started
@@ -121,6 +122,11 @@ func (l *login) authorize(ctx context.Context) (*tokencache.Session, error) {
 			l.receiver.rearm()
 			continue
 		}
+		if refused != nil && refused.code == "invalid_scope" && len(l.fewer) < len(l.scopes) {
+			l.scopes = l.fewer // what was granted before may not exist any more
+			l.receiver.rearm()
+			continue
+		}
 		return session, l.refusal(err)
 	}
 }
@@ -130,6 +136,9 @@ func (s *signer) refusal(err error) error {
 	var refused *grantError
 	if !errors.As(err, &refused) {
 		return err
+	}
+	if passing(refused.code) {
+		return &Error{Kind: KindUnavailable, Message: "the sign-in failed for now: " + refused.words(), Hint: "try again later", Err: refused}
 	}
 	if refused.code == "access_denied" {
 		return &Error{Kind: KindAuth, Message: "sign-in was denied", Hint: "run {program} connect " + s.server + " to try again", Err: refused}

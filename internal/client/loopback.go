@@ -96,7 +96,7 @@ func receive(ln net.Listener) *receiver {
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       10 * time.Second,
-		MaxHeaderBytes:    32 << 10,
+		MaxHeaderBytes:    1 << 20, // browsers send the cookies of every port of this host
 		ErrorLog:          silent(),
 	}
 	r.served.Go(func() { _ = r.server.Serve(ln) })

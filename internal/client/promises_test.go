@@ -2,13 +2,8 @@ package client_test
 
 import (
 	"context"
-	"io/fs"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -377,59 +372,4 @@ func TestPromise7Paste(t *testing.T) {
 		t.Fatal(explain(err))
 	}
 	want(t, "codes redeemed", f.count("/token"), 1)
-}
-
-func TestLoginTimeout(t *testing.T) {
-	t.Parallel()
-	f := newFake(t)
-	r := newRig(t, f)
-	r.manual()
-	r.LoginTimeout = 20 * time.Millisecond
-	_, err := client.Connect(t.Context(), r.Config)
-	own := wantKind(t, err, client.KindAuth)
-	if !strings.Contains(own.Message, "nobody signed in") {
-		t.Error(own.Message)
-	}
-}
-
-func TestInterruptedLogin(t *testing.T) {
-	t.Parallel()
-	f := newFake(t)
-	r := newRig(t, f)
-	ctx, cancel := context.WithCancel(t.Context())
-	r.OpenBrowser = func(context.Context, string) error { cancel(); return nil }
-	_, err := client.Connect(ctx, r.Config)
-	wantKind(t, err, client.KindInterrupted)
-}
-
-// The port that was asked for is taken: said before any browser opens.
-func TestCallbackPortTaken(t *testing.T) {
-	t.Parallel()
-	f := newFake(t)
-	r := newRig(t, f)
-	other := httptest.NewServer(http.NotFoundHandler())
-	defer other.Close()
-	r.CallbackPort = other.Listener.Addr().(*net.TCPAddr).Port
-	_, err := client.Connect(t.Context(), r.Config)
-	wantKind(t, err, client.KindFailure)
-	want(t, "browsers", r.opened(), 0)
-}
-
-// disk is everything under a directory in one string.
-func disk(t *testing.T, dir string) string {
-	t.Helper()
-	var all strings.Builder
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		all.WriteString(path)
-		content, err := os.ReadFile(path)
-		all.Write(content)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all.String()
 }

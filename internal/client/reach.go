@@ -134,7 +134,7 @@ func (r reach) permit(resolved string) error {
 	if public(ip) || ip.IsLoopback() && r.loopback {
 		return nil
 	}
-	return fmt.Errorf("address %s is not public", ip)
+	return &refusedURL{why: fmt.Errorf("its host is at %s, which is not a public address", ip)}
 }
 
 // special are the networks that netip does not know to be unreachable from

@@ -78,20 +78,21 @@ func (s *signer) load(ctx context.Context) error {
 
 // saved reads the sign-in of this server from the cache; nil: there is none.
 func (s *signer) saved(ctx context.Context) (*tokencache.Session, error) {
-	server, ok, err := s.cfg.Cache.Server(s.server)
+	key, err := s.key()
+	if err != nil || key.Issuer == "" {
+		return nil, err
+	}
+	return s.read(ctx, key)
+}
+
+// key is where the sign-in of this server is, if there is one. Without an
+// issuer none is known.
+func (s *signer) key() (tokencache.Key, error) {
+	server, _, err := s.cfg.Cache.Server(s.server)
 	if err != nil {
-		return nil, s.cacheError(err)
+		return tokencache.Key{}, s.cacheError(err)
 	}
-	if !ok || server.Issuer == "" {
-		return nil, nil
-	}
-	for _, resource := range s.resources() {
-		session, err := s.read(ctx, tokencache.Key{Resource: resource, Issuer: server.Issuer})
-		if err != nil || session != nil {
-			return session, err
-		}
-	}
-	return nil, nil
+	return tokencache.Key{Resource: first(server.Resource, s.server), Issuer: server.Issuer}, nil
 }
 
 // read is Cache.Load with nil for a sign-in that is not there.
@@ -214,16 +215,9 @@ func (s *signer) renew(ctx context.Context, bad string) (ok bool, err error) {
 	if session.AccessToken != bad && s.alive(session) {
 		return true, nil
 	}
-	// A process that signs in holds the lock for minutes; who merely renews
-	// does not wait that long.
-	waiting, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	unlock, err := s.cfg.Cache.Lock(waiting, session.Key())
+	unlock, err := s.lockSoon(ctx, session.Key())
 	if err != nil {
-		if ctx.Err() == nil && waiting.Err() != nil {
-			return false, &Error{Kind: KindUnavailable, Message: "another process is signing in to " + s.server, Hint: "try again when it is done", Err: err}
-		}
-		return false, s.cacheError(err)
+		return false, err
 	}
 	defer unlock()
 	saved, err := s.read(ctx, session.Key())
@@ -246,6 +240,21 @@ func (s *signer) renew(ctx context.Context, bad string) (ok bool, err error) {
 	return s.refresh(ctx, saved)
 }
 
+// lockSoon takes the cross-process lock of a sign-in. A process that signs in
+// holds it for minutes; who merely renews or signs out does not wait that long.
+func (s *signer) lockSoon(ctx context.Context, key tokencache.Key) (unlock func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	unlock, err = s.cfg.Cache.Lock(waiting, key)
+	switch {
+	case err == nil:
+		return unlock, nil
+	case ctx.Err() == nil && waiting.Err() != nil:
+		return nil, &Error{Kind: KindUnavailable, Message: "another process is signing in to " + s.server, Hint: "try again when it is done", Err: err}
+	}
+	return nil, s.cacheError(err)
+}
+
 // refresh redeems the refresh token (RFC 6749, section 6, with RFC 8707's
 // resource) and saves what it got before anyone uses it. The lock is held.
 func (s *signer) refresh(ctx context.Context, session *tokencache.Session) (ok bool, err error) {
@@ -253,6 +262,11 @@ func (s *signer) refresh(ctx context.Context, session *tokencache.Session) (ok b
 	// impatient caller must not lose the answer.
 	ctx, cancel := linger(ctx)
 	defer cancel()
+	// And a full disk must show now: tokens that cannot be saved are lost, and
+	// with them the sign-in.
+	if err := s.cfg.Cache.Save(ctx, session); err != nil {
+		return false, s.cacheError(err)
+	}
 	next := *session
 	err = s.grant(ctx, &next, url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {session.RefreshToken}, "resource": {session.Resource},
@@ -264,7 +278,7 @@ func (s *signer) refresh(ctx context.Context, session *tokencache.Session) (ok b
 	if err != nil {
 		return false, err
 	}
-	if err := s.cfg.Cache.Save(ctx, &next); err != nil {
+	if err := s.cfg.Cache.Save(context.WithoutCancel(ctx), &next); err != nil {
 		return false, s.cacheError(err)
 	}
 	s.log.Info("renewed the access token", "server", s.server, "expiry", next.Expiry)
@@ -296,7 +310,11 @@ func (s *signer) drop(ctx context.Context, session *tokencache.Session, refused 
 		}
 		return nil
 	}
-	return &Error{Kind: KindFailure, Message: fmt.Sprintf("%s did not renew the sign-in: %s", s.server, refused.words()), Err: refused}
+	if s.cfg.SignIn {
+		s.log.Info("the sign-in was not renewed", "server", s.server, "error", brief(refused.code))
+		return nil // everything is kept until a new sign-in replaces it
+	}
+	return &Error{Kind: KindAuth, Message: fmt.Sprintf("%s did not renew the sign-in: %s", s.server, refused.words()), Hint: "run {program} connect " + s.server, Err: refused}
 }
 
 // linger is a context that outlives its parent by two seconds.

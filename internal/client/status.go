@@ -53,31 +53,35 @@ func Logout(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer s.done()
-	session, err := s.saved(ctx)
+	key, err := s.key()
 	if err != nil {
 		return err
 	}
-	if session == nil {
+	if key.Issuer == "" {
 		return s.forget(s.server)
 	}
-	waiting, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	unlock, err := s.cfg.Cache.Lock(waiting, session.Key())
+	if _, err := s.read(ctx, key); err != nil { // meets a keychain's prompt before the lock
+		return err
+	}
+	unlock, err := s.lockSoon(ctx, key)
 	if err != nil {
-		return s.cacheError(err)
+		return err
 	}
 	defer unlock()
-	// A refresh may have finished while we waited: revoke what is there now.
-	if now, err := s.read(ctx, session.Key()); err == nil && now != nil {
-		session = now
+	session, err := s.read(ctx, key)
+	if err != nil {
+		return err
 	}
-	told := s.revoke(ctx, session)
+	var told error
+	if session != nil {
+		told = s.revoke(ctx, session)
+	}
 	// Deleting must not fail because the server took all the time there was.
-	ctx = context.WithoutCancel(ctx)
-	if err := s.cfg.Cache.Delete(ctx, session.Key()); err != nil {
+	// What cannot be read goes too.
+	if err := s.cfg.Cache.Delete(context.WithoutCancel(ctx), key); err != nil {
 		return s.cacheError(err)
 	}
-	if err := s.forget(s.server, session.Resource); err != nil {
+	if err := s.forget(s.server, key.Resource); err != nil {
 		return err
 	}
 	if told == nil {

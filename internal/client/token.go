@@ -159,11 +159,15 @@ func (s *signer) post(ctx context.Context, session *tokencache.Session, endpoint
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	if resp.StatusCode < 500 && resp.StatusCode >= 400 && resp.StatusCode != http.StatusTooManyRequests &&
-		json.Unmarshal(body, &refusal) == nil && refusal.Error != "" && !passing(refusal.Error) {
-		return nil, &grantError{code: refusal.Error, description: refusal.Description}
+	if json.Unmarshal(body, &refusal) != nil || refusal.Error == "" {
+		refusal.Error, refusal.Description = fmt.Sprintf("HTTP status %d", resp.StatusCode), ""
 	}
-	return nil, s.unavailable(fmt.Sprintf("%s answered %d", at.Host, resp.StatusCode), nil)
+	switch {
+	case resp.StatusCode < 400, resp.StatusCode >= 500, passing(refusal.Error), resp.StatusCode == http.StatusRequestTimeout,
+		resp.StatusCode == http.StatusTooEarly, resp.StatusCode == http.StatusTooManyRequests:
+		return nil, s.unavailable(fmt.Sprintf("%s answered %d", at.Host, resp.StatusCode), nil)
+	}
+	return nil, &grantError{code: refusal.Error, description: refusal.Description}
 }
 
 // passing reports whether an error code speaks of now and not of the request.
@@ -189,7 +193,7 @@ func (s *signer) register(ctx context.Context, a *authority, redirect string) (*
 	if a.registrationEndpoint == "" {
 		return nil, &Error{
 			Kind: KindAuth, Message: s.server + " wants a client that was registered beforehand",
-			Hint: "register one with its operator, then use --oauth-client-id",
+			Hint: "this version has no setting for that; ask the server's operator to allow dynamic client registration",
 		}
 	}
 	request, err := json.Marshal(map[string]any{
@@ -271,7 +275,7 @@ func (s *signer) registration(ctx context.Context, endpoint, request string, ans
 	}
 	return &Error{
 		Kind: KindAuth, Message: fmt.Sprintf("%s does not accept this program as a client: %s", at.Host, refusal.words()),
-		Hint: "ask its operator, or use a client registered beforehand: --oauth-client-id", Err: &refusal,
+		Hint: "ask its operator to allow it", Err: &refusal,
 	}
 }
 

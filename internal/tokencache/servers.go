@@ -14,11 +14,12 @@ import (
 
 // Server is one server of servers.json. It holds no secret.
 type Server struct {
-	URL           string    `json:"url"`              // the resource
-	Issuer        string    `json:"issuer,omitempty"` // the authorization server last used
-	Name          string    `json:"name,omitempty"`   // what the user calls it
-	Store         Store     `json:"store,omitempty"`  // where its session is; set by Save
-	User          string    `json:"user,omitempty"`   // the Discord display name
+	URL           string    `json:"url"`                // as it is reached
+	Resource      string    `json:"resource,omitempty"` // what its tokens are for, where that is not URL
+	Issuer        string    `json:"issuer,omitempty"`   // the authorization server last used
+	Name          string    `json:"name,omitempty"`     // what the user calls it
+	Store         Store     `json:"store,omitempty"`    // where its session is; set by Save
+	User          string    `json:"user,omitempty"`     // the Discord display name
 	LastConnected time.Time `json:"last_connected,omitzero"`
 }
 
@@ -138,7 +139,7 @@ func (c *Cache) readServers() ([]entry, error) {
 		return nil, &Error{
 			Kind:    []error{ErrCorrupt},
 			Message: fmt.Sprintf("the list of servers, %s, is damaged", path),
-			Hint:    "correct it or move it away; saved sessions are found again with their --token-store",
+			Hint:    "correct it or move it away; {program} connect finds saved sessions again, with their --token-store",
 			Err:     err,
 		}
 	}
