@@ -123,11 +123,11 @@ func (c *Client) token(ctx context.Context, in call) (*Token, error) {
 // parseToken reads a success answer, RFC 6749 §5.1.
 func (in call) parseToken(a *answer, now time.Time) (*Token, error) {
 	var wire struct {
-		AccessToken  string      `json:"access_token"`
-		TokenType    string      `json:"token_type"`
-		ExpiresIn    json.Number `json:"expires_in"`
-		RefreshToken string      `json:"refresh_token"`
-		Scope        string      `json:"scope"`
+		AccessToken  string          `json:"access_token"`
+		TokenType    string          `json:"token_type"`
+		ExpiresIn    json.RawMessage `json:"expires_in"`
+		RefreshToken string          `json:"refresh_token"`
+		Scope        string          `json:"scope"`
 	}
 	if json.Unmarshal(a.body, &wire) != nil || !strings.EqualFold(wire.TokenType, "Bearer") ||
 		!headerSafe(wire.AccessToken) || wire.RefreshToken != "" && !headerSafe(wire.RefreshToken) {
@@ -135,7 +135,8 @@ func (in call) parseToken(a *answer, now time.Time) (*Token, error) {
 	}
 	// A pair is never thrown away for its lifetime: the old one is spent.
 	life := tokenLife
-	if f, err := wire.ExpiresIn.Float64(); err == nil && f > 0 {
+	var f float64
+	if json.Unmarshal(wire.ExpiresIn, &f) == nil && f > 0 {
 		life = maxLife
 		if f < maxLife.Seconds() {
 			life = time.Duration(f * float64(time.Second))
