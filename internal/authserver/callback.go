@@ -86,7 +86,7 @@ func (s *Server) takeRequest(ctx context.Context, state string) (req *Authorizat
 func discordRefused(query url.Values) *Error {
 	switch refused := query.Get("error"); {
 	case refused == "access_denied":
-		return errDenied("the user denied the sign-in at Discord")
+		return errForbidden("the user denied the sign-in at Discord", nil)
 	case refused == "temporarily_unavailable":
 		return &Error{Status: http.StatusServiceUnavailable, Code: refused, Description: "Discord is not available"}
 	case refused != "":
@@ -145,7 +145,7 @@ func (s *Server) whoSignedIn(ctx context.Context, tok *discord.Token, asked []st
 	}
 	granted := union(auth.Scopes, nil)
 	if !covers(granted, s.cfg.Scopes) {
-		return User{}, nil, errDenied("a scope that this server requires was not granted at Discord")
+		return User{}, nil, errForbidden("a scope that this server requires was not granted at Discord", nil)
 	}
 	if auth.User == nil || auth.User.ID == "" {
 		return User{}, nil, &Error{Status: http.StatusInternalServerError, Code: "server_error", Description: "Discord did not say who signed in"}

@@ -55,7 +55,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if denied {
-		return &clientError{err: errDenied("the user denied the request"), redirectURI: p.RedirectURI, state: p.State, asked: true}
+		return &clientError{err: errForbidden("the user denied the request", nil), redirectURI: p.RedirectURI, state: p.State, asked: true}
 	}
 	// Only now, right before Discord: a state that nobody approved must not be
 	// in any browser.
@@ -144,10 +144,6 @@ func (s *Server) countAnswer(ctx context.Context, browser string) error {
 
 func errForbidden(description string, cause error) *Error {
 	return &Error{Status: http.StatusForbidden, Code: "access_denied", Description: description, Err: cause}
-}
-
-func errDenied(description string) *Error {
-	return &Error{Status: http.StatusForbidden, Code: "access_denied", Description: description}
 }
 
 // authorizationResponse is the URL that takes an answer to the client. It

@@ -3,7 +3,6 @@ package authserver
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -186,17 +185,13 @@ func (s *Server) redirectFor(c *Client, requested string) (string, error) {
 		if len(c.RedirectURIs) == 1 && !isLoopbackRedirect(c.RedirectURIs[0]) {
 			return c.RedirectURIs[0], nil
 		}
-		return "", errRedirect("The app did not say where to send you back.")
+		return "", errInvalidRequest("The app did not say where to send you back.")
 	}
 	canonical, err := s.canonicalRedirect(requested)
 	if err != nil || !slices.Contains(c.RedirectURIs, canonical) {
-		return "", errRedirect("The address that the app asked to send you back to is not one that it registered.")
+		return "", errInvalidRequest("The address that the app asked to send you back to is not one that it registered.")
 	}
 	return requested, nil
-}
-
-func errRedirect(description string) *Error {
-	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}
 }
 
 func isLoopbackRedirect(uri string) bool {

@@ -243,22 +243,14 @@ func challenge(verifier string) string {
 // authorizeQuery is a correct authorization request, with changes: pairs of
 // name and value, where the value "-" removes the parameter.
 func authorizeQuery(clientID string, changes ...string) url.Values {
-	query := url.Values{
+	return changed(url.Values{
 		"response_type":         {"code"},
 		"client_id":             {clientID},
 		"redirect_uri":          {clientURIAt},
 		"state":                 {clientState},
 		"code_challenge":        {challenge(verifier)},
 		"code_challenge_method": {"S256"},
-	}
-	for i := 0; i+1 < len(changes); i += 2 {
-		if changes[i+1] == "-" {
-			query.Del(changes[i])
-			continue
-		}
-		query.Set(changes[i], changes[i+1])
-	}
-	return query
+	}, changes)
 }
 
 func (b *browser) authorize(clientID string, changes ...string) *answer {
