@@ -11,58 +11,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/google/jsonschema-go/jsonschema"
-
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
 // maxInput bounds what is read from stdin or a file for one call.
 const maxInput = 16 << 20
-
-// property is one argument of a tool, as far as its schema says.
-type property struct {
-	name        string
-	types       []string // of JSON Schema; nil: anything
-	enum        []json.RawMessage
-	required    bool
-	description string
-	fallback    json.RawMessage // default
-}
-
-// properties reads the arguments of a tool from its input schema, in the order
-// of the wire. A schema that says nothing useful yields none and closed false.
-func properties(schema json.RawMessage) (list []property, closed bool) {
-	var top struct {
-		Properties           json.RawMessage `json:"properties"`
-		Required             []string        `json:"required"`
-		AdditionalProperties json.RawMessage `json:"additionalProperties"`
-	}
-	if json.Unmarshal(schema, &top) != nil {
-		return nil, false
-	}
-	names, values, err := members(top.Properties)
-	if err != nil {
-		return nil, false
-	}
-	for i, name := range names {
-		var s struct {
-			Type        json.RawMessage   `json:"type"`
-			Enum        []json.RawMessage `json:"enum"`
-			Description string            `json:"description"`
-			Default     json.RawMessage   `json:"default"`
-		}
-		_ = json.Unmarshal(values[i], &s) // an odd schema: nothing is known of it
-		p := property{name: name, enum: s.Enum, description: s.Description, fallback: s.Default, required: slices.Contains(top.Required, name)}
-		var one string
-		if json.Unmarshal(s.Type, &one) == nil && one != "" {
-			p.types = []string{one}
-		} else {
-			_ = json.Unmarshal(s.Type, &p.types)
-		}
-		list = append(list, p)
-	}
-	return list, string(top.AdditionalProperties) == "false"
-}
 
 // members splits a JSON object into its names and raw values, in order.
 func members(object json.RawMessage) (names []string, values []json.RawMessage, err error) {
@@ -184,7 +137,7 @@ func buildArguments(tool client.Tool, words []word) (json.RawMessage, error) {
 	var order []string
 	for _, w := range words {
 		i := slices.Index(names, w.name)
-		if i < 0 && (closed || (len(names) > 0 && nearest(w.name, names) != "")) {
+		if i < 0 && closed {
 			return nil, argumentError(tool, fmt.Sprintf("%s has no argument %q", tool.Name, w.name), nearest(w.name, names))
 		}
 		value := w.raw
@@ -209,8 +162,8 @@ func buildArguments(tool client.Tool, words []word) (json.RawMessage, error) {
 		}
 	}
 	arguments := object(order, values)
-	if err := validate(tool.InputSchema, arguments); err != nil {
-		return nil, argumentError(tool, "the arguments do not fit the tool: "+err.Error(), "")
+	if reason := misfit(tool.InputSchema, arguments); reason != "" {
+		return nil, argumentError(tool, reason, "")
 	}
 	return arguments, nil
 }
@@ -226,15 +179,17 @@ func argumentError(tool client.Tool, message, near string) error {
 // typed makes JSON of a word, by the property's types; a string wherever the
 // schema allows one, so that a snowflake keeps its digits.
 func typed(p property, text string) (json.RawMessage, error) {
-	if len(p.types) == 0 && len(p.enum) > 0 {
-		for _, choice := range p.enum {
-			if string(choice) == text {
-				return choice, nil
-			}
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, choice := range p.enum {
+		if string(choice) == string(quoted) || string(choice) == text {
+			return choice, nil
 		}
 	}
 	if len(p.types) == 0 || slices.Contains(p.types, "string") {
-		return json.Marshal(text)
+		return quoted, nil
 	}
 	if kind := jsonType(text); kind != "" {
 		if slices.Contains(p.types, kind) || (kind == "integer" && slices.Contains(p.types, "number")) {
@@ -283,33 +238,6 @@ func object(order []string, values map[string]json.RawMessage) json.RawMessage {
 	return b.Bytes()
 }
 
-// validate checks the arguments against the whole schema. A schema that cannot
-// be compiled checks nothing.
-func validate(schema, arguments json.RawMessage) error {
-	var s jsonschema.Schema
-	if json.Unmarshal(schema, &s) != nil {
-		return nil
-	}
-	resolved, err := s.Resolve(nil)
-	if err != nil {
-		return nil
-	}
-	var value any
-	if err := json.Unmarshal(arguments, &value); err != nil {
-		return err
-	}
-	if err := resolved.Validate(value); err != nil {
-		return errors.New(lastReason(err.Error()))
-	}
-	return nil
-}
-
-// lastReason keeps the end of a chain of reasons: the one that names the value.
-func lastReason(text string) string {
-	parts := strings.Split(text, ": ")
-	return strings.Join(parts[max(0, len(parts)-2):], ": ")
-}
-
 func article(noun string) string {
 	if strings.ContainsAny(noun[:1], "aeio") {
 		return "an " + noun
@@ -322,24 +250,4 @@ func clip(text string) string {
 		return string(r[:40]) + "…"
 	}
 	return text
-}
-
-// signature is a tool as one line: name(argument: type, argument?: type).
-func signature(tool client.Tool) string {
-	list, _ := properties(tool.InputSchema)
-	var parts []string
-	for _, p := range list {
-		part := p.name
-		if !p.required {
-			part += "?"
-		}
-		if len(p.types) > 0 {
-			part += ": " + strings.Join(p.types, "|")
-		}
-		if len(p.fallback) > 0 {
-			part += " = " + clip(string(p.fallback))
-		}
-		parts = append(parts, part)
-	}
-	return client.PrintableLine(tool.Name + "(" + strings.Join(parts, ", ") + ")")
 }
