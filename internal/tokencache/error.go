@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strconv"
 )
 
@@ -80,8 +81,13 @@ func unreadable(what, path string, cause error) *Error {
 }
 
 func unwritable(what string, cause error) *Error {
+	where := ""
+	var pathErr *fs.PathError
+	if errors.As(cause, &pathErr) { // of a temporary file: its directory says more
+		where = " in " + filepath.Dir(pathErr.Path)
+	}
 	return &Error{
-		Message: fmt.Sprintf("%s cannot be saved: %v", what, cause),
+		Message: fmt.Sprintf("%s cannot be saved%s: %v", what, where, reason(cause)),
 		Hint:    "what was saved before is still there; make room or allow writing, then try again",
 		Err:     cause,
 	}

@@ -28,7 +28,7 @@ func saveOnFullDisk(ctx context.Context, cache *tokencache.Cache) error {
 	}
 	err := cache.Save(ctx, numbered(4))
 	var e *tokencache.Error
-	if !errors.As(err, &e) || e.Hint == "" || strings.Contains(e.Message, "\n") {
+	if !errors.As(err, &e) || e.Hint == "" || !strings.HasPrefix(e.Message, "the session") || strings.Contains(e.Message, "\n") || strings.Contains(e.Message, ".tmp") {
 		return fmt.Errorf("want an error with a hint, got %w", err)
 	}
 	return nil
