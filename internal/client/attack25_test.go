@@ -94,13 +94,7 @@ func process(t *testing.T, r *rig, dir, when string) (string, error) {
 // and by the clock.
 func expiredSession(t *testing.T, f *fake) (*rig, string) {
 	t.Helper()
-	dir := t.TempDir()
-	cache, err := tokencache.Open(tokencache.Config{StateDir: dir, ConfigDir: dir, Store: tokencache.StorePlain})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRig(t, f)
-	r.Cache, r.cache = cache, cache
+	r, dir := newRigIn(t, f)
 	r.advance(-2 * time.Hour)
 	_ = r.connect(t).Close()
 	f.set(func() { clear(f.access) })

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
-	"github.com/mcpdiscord/mcpdiscord/internal/tokencache"
 )
 
 // The tests here are named after the promises of the command line.
@@ -268,13 +267,7 @@ func TestPromise6OneRefresh(t *testing.T) {
 func TestPromise9NothingLeft(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	r := newRig(t, f)
-	dir := t.TempDir()
-	cache, err := tokencache.Open(tokencache.Config{StateDir: dir, ConfigDir: dir, Store: tokencache.StorePlain})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Cache, r.cache = cache, cache
+	r, dir := newRigIn(t, f)
 	r.connect(t)
 	session := r.saved(t)
 	if session == nil || session.RefreshToken == "" {
@@ -312,7 +305,7 @@ func TestPromise9NothingLeft(t *testing.T) {
 	if err := client.Logout(t.Context(), r.Config); err != nil {
 		t.Errorf("a second logout: %v", explain(err))
 	}
-	_, err = client.Status(t.Context(), r.Config)
+	_, err := client.Status(t.Context(), r.Config)
 	wantKind(t, err, client.KindAuth)
 }
 

@@ -32,6 +32,13 @@ type rig struct {
 
 func newRig(t *testing.T, f *fake) *rig {
 	t.Helper()
+	r, _ := newRigIn(t, f)
+	return r
+}
+
+// newRigIn is newRig with the directory that its sign-ins are in.
+func newRigIn(t *testing.T, f *fake) (*rig, string) {
+	t.Helper()
 	dir := t.TempDir()
 	cache, err := tokencache.Open(tokencache.Config{StateDir: dir, ConfigDir: dir, Store: tokencache.StorePlain})
 	if err != nil {
@@ -45,7 +52,7 @@ func newRig(t *testing.T, f *fake) *rig {
 		Now:     func() time.Time { r.mu.Lock(); defer r.mu.Unlock(); return r.now },
 		Timeout: 20 * time.Second, LoginTimeout: 20 * time.Second,
 	}
-	return r
+	return r, dir
 }
 
 type lockedWriter struct{ r *rig }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
-	"github.com/mcpdiscord/mcpdiscord/internal/tokencache"
 )
 
 // The tests here hold what a user is told.
@@ -130,13 +129,7 @@ func TestLogoutBehindASignIn(t *testing.T) {
 func TestLogoutOfDamage(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	r := newRig(t, f)
-	dir := t.TempDir()
-	cache, err := tokencache.Open(tokencache.Config{StateDir: dir, ConfigDir: dir, Store: tokencache.StorePlain})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Cache, r.cache = cache, cache
+	r, dir := newRigIn(t, f)
 	r.connect(t)
 	damage(t, dir, r.saved(t).AccessToken)
 	if err := client.Logout(t.Context(), r.Config); err != nil {
