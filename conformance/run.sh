@@ -6,6 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+scripts/setup.sh conformance
 EVERYTHING=github.com/modelcontextprotocol/go-sdk/conformance/everything-server@v1.8.0
 cache=$PWD/.cache/conformance
 mkdir -p "$cache"

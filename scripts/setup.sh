@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go: as root with apt, else it names what
-# is missing and fails.
+# is missing and fails. "setup.sh conformance" is what make conformance needs.
 set -euo pipefail
 
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("${@:2}"); }
-need gcc gcc libc6-dev
-need dbus-run-session dbus dbus-daemon
-need gnome-keyring-daemon gnome-keyring
-need secret-tool libsecret-tools
-need chromium chromium
+if [ "${1:-}" = conformance ]; then
+  need npm npm # the suite's own Node.js comes from the npm registry
+else
+  need gcc gcc libc6-dev
+  need dbus-daemon dbus dbus-daemon
+  need dbus-send dbus-bin dbus
+  need gnome-keyring-daemon gnome-keyring
+  need secret-tool libsecret-tools
+  need chromium chromium
+fi
 [ "${#missing[@]}" -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
