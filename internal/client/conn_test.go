@@ -64,7 +64,7 @@ func TestSchemasInWireOrder(t *testing.T) {
 		tool := tools[0]
 		want(t, "name", tool.Name, "echo")
 		want(t, "title", tool.Title, "echo")
-		want(t, "destructive", tool.Destructive, true)
+		want(t, "destructive", tool.Destructive, false)
 		schema := string(tool.InputSchema)
 		if z, m, a := strings.Index(schema, "zeta"), strings.Index(schema, "mid"), strings.Index(schema, "alpha"); z < 0 || z > m || m > a {
 			t.Errorf("schema: %s", schema)

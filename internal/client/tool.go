@@ -18,8 +18,12 @@ type Tool struct {
 	// properties is kept. OutputSchema may be nil.
 	InputSchema, OutputSchema json.RawMessage
 
-	ReadOnly    bool // changes nothing
-	Destructive bool // may destroy something; only meaningful without ReadOnly
+	ReadOnly bool // changes nothing
+	// Destructive: the server says that it may destroy something. The
+	// specification's default for a server that says nothing is true as well,
+	// but hardly any server says anything, and a question before every call is
+	// one that nobody reads.
+	Destructive bool
 	Idempotent  bool // a second call adds nothing
 	OpenWorld   bool // reaches beyond the server
 }
@@ -122,7 +126,7 @@ func newTool(tool *mcp.Tool, wire schemas) Tool {
 	t := Tool{
 		Name: tool.Name, Title: first(tool.Title, tool.Name), Description: tool.Description,
 		InputSchema: wire.Input, OutputSchema: wire.Output,
-		Destructive: true, OpenWorld: true, // the specification's defaults
+		OpenWorld: true, // the specification's default
 	}
 	if t.InputSchema == nil && tool.InputSchema != nil {
 		t.InputSchema, _ = json.Marshal(tool.InputSchema)
@@ -133,9 +137,7 @@ func newTool(tool *mcp.Tool, wire schemas) Tool {
 	if a := tool.Annotations; a != nil {
 		t.Title = first(tool.Title, a.Title, tool.Name)
 		t.ReadOnly, t.Idempotent = a.ReadOnlyHint, a.IdempotentHint
-		if a.DestructiveHint != nil {
-			t.Destructive = *a.DestructiveHint
-		}
+		t.Destructive = a.DestructiveHint != nil && *a.DestructiveHint && !a.ReadOnlyHint
 		if a.OpenWorldHint != nil {
 			t.OpenWorld = *a.OpenWorldHint
 		}

@@ -150,8 +150,7 @@ func (m *model) confirmBody(w, h int) body {
 	if h < roomy {
 		rows = rows[1:]
 	}
-	question := "This tool may change or delete things for good: its server does not say otherwise. " +
-		"Call it with these arguments?"
+	question := "This tool may change or delete things for good. Call it with these arguments?"
 	if h < roomy {
 		question = "This may delete things for good. Call?"
 	}
