@@ -37,6 +37,10 @@ func (s *Server) AddTool(name string, scopes []string, run func(ctx context.Cont
 // HandleFunc adds a route of a test, before the server is used.
 func (s *Server) HandleFunc(pattern string, h http.HandlerFunc) { s.mux.HandleFunc(pattern, h) }
 
+// SetStreamCheck changes how often a long-lived stream is looked at, before the
+// server is used.
+func (s *Server) SetStreamCheck(d time.Duration) { s.streamCheck = d }
+
 // SetWriteTimeout changes how long a client may take to read, before the server
 // is used.
 func (s *Server) SetWriteTimeout(d time.Duration) { s.writeTimeout = d }

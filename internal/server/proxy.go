@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
 )
 
 // Limits toward the proxied server. Nothing bounds how long it thinks: MCP
@@ -24,6 +26,9 @@ const (
 	// an idle connection: a request on a connection that is just being closed
 	// is lost.
 	upstreamIdle = 4 * time.Second
+
+	// streamCheck is how long a stream can outlive its grant.
+	streamCheck = 5 * time.Second
 )
 
 // proxy stands before somebody else's MCP server: who comes through is signed
@@ -98,7 +103,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := context.WithValue(r.Context(), exchangeKey{}, e)
 	if longLived {
 		var stop func()
-		ctx, stop = s.streamContext(ctx, e)
+		ctx, stop = s.streamContext(ctx, r, e)
 		defer stop()
 	}
 	r = r.WithContext(ctx)
@@ -113,16 +118,29 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // streamContext ends a long-lived stream when the server drains, and when the
-// access token that opened it is over.
-func (s *Server) streamContext(ctx context.Context, e *exchange) (context.Context, func()) {
+// access token that opened it is over or its grant revoked.
+func (s *Server) streamContext(ctx context.Context, r *http.Request, e *exchange) (context.Context, func()) {
+	token, _ := bearerToken(r.Header["Authorization"])
 	ctx, cancel := context.WithDeadline(ctx, e.identity.Expires)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		select {
-		case <-s.draining:
-			cancel()
-		case <-ctx.Done():
+		look := time.NewTicker(s.streamCheck)
+		defer look.Stop()
+		for {
+			select {
+			case <-s.draining:
+				cancel()
+				return
+			case <-ctx.Done():
+				return
+			case <-look.C:
+				// A store that does not answer is no reason to end a stream.
+				if _, err := s.cfg.Auth.Verify(ctx, token); errors.Is(err, authserver.ErrInvalidToken) {
+					cancel()
+					return
+				}
+			}
 		}
 	}()
 	return ctx, func() {

@@ -61,6 +61,7 @@ type Server struct {
 	drainOnce sync.Once
 
 	writeTimeout time.Duration
+	streamCheck  time.Duration
 }
 
 // New validates cfg and returns a server. Errors that a flag can cause are
@@ -86,14 +87,15 @@ func New(cfg Config) (*Server, error) {
 		cfg.Version = "dev"
 	}
 	s := &Server{
-		cfg:      cfg,
-		log:      cfg.Logger,
-		loopback: isLoopbackHost(base.Host),
-		required: cfg.Auth.ScopesRequired(),
-		calls:    newRoom(cfg.MaxInFlight),
-		streams:  newRoom(cfg.MaxInFlight),
-		others:   newRoom(cfg.MaxInFlight),
-		draining: make(chan struct{}),
+		cfg:         cfg,
+		log:         cfg.Logger,
+		loopback:    isLoopbackHost(base.Host),
+		required:    cfg.Auth.ScopesRequired(),
+		calls:       newRoom(cfg.MaxInFlight),
+		streams:     newRoom(cfg.MaxInFlight),
+		others:      newRoom(cfg.MaxInFlight),
+		draining:    make(chan struct{}),
+		streamCheck: streamCheck,
 
 		writeTimeout: writeTimeout,
 	}
