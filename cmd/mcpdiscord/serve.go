@@ -5,12 +5,10 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -23,24 +21,6 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/server"
 	"github.com/mcpdiscord/mcpdiscord/internal/store"
 )
-
-// serveOptions are the flags of serve.
-type serveOptions struct {
-	addr, baseURL, addrFile    string
-	clientID, clientSecretFile string
-	discordURL, redirectPath   string
-	scopes, optionalScopes     []string
-	allowRedirect, allowOrigin []string
-	proxy, store               string
-	accessTokenTTL             time.Duration
-	refreshGrace, grantTTL     time.Duration
-	dev                        bool
-	emulatorAddr               string
-	logs                       logFlags
-	signingKey, encryptionKey  []byte
-	clientSecret               discord.Secret
-	environmentIgnored         []string
-}
 
 // guide leads through the Developer Portal.
 const guide = "https://github.com/mcpdiscord/mcpdiscord/blob/main/docs/discord-application.md"
@@ -119,7 +99,7 @@ func (p *program) serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	defer running.close()
-	p.banner(o)
+	p.banner(o, listeners)
 	if o.addrFile != "" {
 		if err := writeAddrFile(o.addrFile, o.baseURL+authserver.ResourcePath); err != nil {
 			return err
@@ -140,105 +120,6 @@ func listen(o *serveOptions) ([]net.Listener, error) {
 	}
 	o.baseURL = base + ":" + portOf(listeners[0].Addr())
 	return listeners, nil
-}
-
-// completeServe checks the flags and reads the secrets, before anything is
-// opened.
-func (p *program) completeServe(o *serveOptions) error {
-	var err error
-	if o.signingKey, err = p.key("JWT_SIGNING_KEY"); err != nil {
-		return err
-	}
-	if o.encryptionKey, err = p.key("STORAGE_ENCRYPTION_KEY"); err != nil {
-		return err
-	}
-	if o.store == "" {
-		dirs, err := p.directories()
-		if err != nil {
-			return err
-		}
-		name := "mcpdiscord.db"
-		if o.dev {
-			name = "dev.db"
-		}
-		o.store = "bolt:" + filepath.Join(dirs.data, name)
-	}
-	if o.proxy != "" {
-		u, err := url.Parse(o.proxy)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil {
-			return usageError("--proxy is the http or https URL of an MCP server", "for example --proxy http://127.0.0.1:3000/mcp", err)
-		}
-	}
-	if o.dev {
-		return p.completeDev(o)
-	}
-	return p.completeCredentials(o)
-}
-
-// completeDev refuses whatever would let strangers in: the emulator signs
-// anyone in as anyone.
-func (p *program) completeDev(o *serveOptions) error {
-	host, _, err := net.SplitHostPort(o.addr)
-	if err != nil {
-		return usageError(fmt.Sprintf("%q is not an address", o.addr), "give --addr 127.0.0.1:8000", err)
-	}
-	if !isLoopbackHost(host) {
-		return usageError("--dev signs anyone in as anyone, so it serves on loopback only", "leave --addr out, or serve with a Discord application: "+guide, nil)
-	}
-	if o.baseURL != "" {
-		u, err := url.Parse(o.baseURL)
-		if err != nil || !isLoopbackHost(u.Hostname()) {
-			return usageError("--dev signs anyone in as anyone, so its base URL is on loopback only", "leave --base-url out, or serve with a Discord application: "+guide, err)
-		}
-	}
-	if o.discordURL != discord.DefaultURL {
-		u, err := url.Parse(o.discordURL)
-		if err != nil || u.Scheme != "http" || !isLoopbackHost(u.Hostname()) {
-			return usageError("with --dev, --discord-url (DISCORD_URL) is an emulator on this machine", "leave it out to start one, or give --discord-url http://127.0.0.1:8001", err)
-		}
-	}
-	for _, name := range []string{"DISCORD_CLIENT_ID", "DISCORD_CLIENT_SECRET"} {
-		if p.getenv(name) != "" {
-			o.environmentIgnored = append(o.environmentIgnored, name)
-		}
-	}
-	return nil
-}
-
-func (p *program) completeCredentials(o *serveOptions) error {
-	o.clientSecret = discord.Secret(p.getenv("DISCORD_CLIENT_SECRET"))
-	if o.clientSecretFile != "" {
-		text, err := os.ReadFile(o.clientSecretFile)
-		if err != nil {
-			return usageError("the file of --client-secret-file cannot be read: "+o.clientSecretFile, "check its name and its mode", err)
-		}
-		o.clientSecret = discord.Secret(strings.TrimSpace(string(text)))
-	}
-	if o.clientID == "" || o.clientSecret == "" {
-		return usageError("serve needs a Discord application: DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET are not both set",
-			"run {program} serve --dev to try it without one, or create one: see "+guide, nil)
-	}
-	if strings.Trim(o.clientID, "0123456789") != "" {
-		return usageError("DISCORD_CLIENT_ID is a number, the Client ID on the OAuth2 page of your application", guide, nil)
-	}
-	u, err := url.Parse(o.discordURL)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && (!p.loopbackDiscord || !isLoopbackHost(u.Hostname()))) {
-		return usageError("--discord-url is an https URL", "to sign in against an emulator on this machine run {program} serve --dev", err)
-	}
-	return nil
-}
-
-// key reads a key from the environment; nil where there is none.
-func (p *program) key(variable string) ([]byte, error) {
-	value := p.getenv(variable)
-	if value == "" {
-		return nil, nil
-	}
-	key, err := store.ParseKey(value)
-	if err != nil {
-		return nil, usageError(variable+" is not a key of at least 32 bytes", "make one with: openssl rand -base64 32", err)
-	}
-	return key, nil
 }
 
 // boundTo is the Discord that the store belongs to. The emulator's port says
@@ -342,7 +223,7 @@ func fromAuthserver(err error) error {
 }
 
 // banner tells a person what to do next.
-func (p *program) banner(o *serveOptions) {
+func (p *program) banner(o *serveOptions, listeners []net.Listener) {
 	mcpURL := o.baseURL + authserver.ResourcePath
 	if o.dev {
 		p.note("WARNING: --dev signs anyone in as anyone, against a Discord emulator on %s. Use it on your own machine only.", o.discordURL)
@@ -351,6 +232,9 @@ func (p *program) banner(o *serveOptions) {
 		}
 	}
 	p.note("MCP server:    %s", mcpURL)
+	if !strings.HasSuffix(o.baseURL, ":"+portOf(listeners[0].Addr())) { // what stands before it must know
+		p.note("Listens on:    http://%s", listeners[0].Addr())
+	}
 	p.note("Redirect URI:  %s%s   (register exactly this with Discord)", o.baseURL, o.redirectPath)
 	if mcpURL == defaultServer {
 		p.note("Try it:        %s connect", p.name)
@@ -392,12 +276,4 @@ func portOf(addr net.Addr) string {
 		return ""
 	}
 	return port
-}
-
-func isLoopbackHost(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
