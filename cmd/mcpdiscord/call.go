@@ -63,7 +63,7 @@ func (p *program) call(ctx context.Context, o *clientOptions, args []string, log
 	if err != nil {
 		return err
 	}
-	if err := p.result(o.output, result); err != nil {
+	if err := p.result(ctx, o.output, result); err != nil {
 		return err
 	}
 	if result.IsError {

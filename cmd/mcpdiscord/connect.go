@@ -62,7 +62,7 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 		return err
 	}
 	if o.output.json {
-		return p.printIdentity(o.output, identity)
+		return p.printIdentity(ctx, o.output, identity)
 	}
 	p.note("%s", identityLine(identity, time.Now()))
 	if !wantTUI || !isTerminal(p.in) || !isTerminal(p.out) {
@@ -129,7 +129,7 @@ type printedIdentity struct {
 	Expires    time.Time `json:"expires,omitzero"`
 }
 
-func (p *program) printIdentity(o outputFlags, id client.Identity) error {
+func (p *program) printIdentity(ctx context.Context, o outputFlags, id client.Identity) error {
 	text, err := json.Marshal(printedIdentity{
 		Server: id.Server, Issuer: id.Issuer, ClientID: id.ClientID, DiscordID: id.UserID, Username: id.Username,
 		GlobalName: id.GlobalName, Scopes: append([]string{}, id.Scopes...), Expires: id.Expiry,
@@ -137,7 +137,7 @@ func (p *program) printIdentity(o outputFlags, id client.Identity) error {
 	if err != nil {
 		return err
 	}
-	return p.answer(o, text)
+	return p.answer(ctx, o, text)
 }
 
 // signInEvents tells on stderr what a sign-in is doing.

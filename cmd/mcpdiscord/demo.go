@@ -112,7 +112,7 @@ func (p *program) walk(ctx context.Context, mcpURL string) error {
 		return err
 	}
 	fmt.Fprintln(p.out, "\nget_user_info answered:")
-	return p.result(outputFlags{}, result)
+	return p.result(ctx, outputFlags{}, result)
 }
 
 // narrator prints each exchange: method, URL without secrets, status, time.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 	"github.com/mcpdiscord/mcpdiscord/internal/server"
@@ -57,11 +58,12 @@ func (p *program) report(err error) int {
 	e.message = client.PrintableLine(e.message)
 	e.hint = client.PrintableLine(e.hint)
 	if p.jsonErrors {
-		body := map[string]map[string]string{"error": {"kind": e.kind, "message": e.message}}
-		if e.hint != "" {
-			body["error"]["hint"] = e.hint
+		type printedError struct {
+			Kind    string `json:"kind"`
+			Message string `json:"message"`
+			Hint    string `json:"hint,omitempty"`
 		}
-		line, _ := json.Marshal(body) // strings alone: it cannot fail
+		line, _ := json.Marshal(map[string]printedError{"error": {e.kind, e.message, e.hint}}) // strings alone: it cannot fail
 		p.note("%s", line)
 		return e.code
 	}
@@ -103,6 +105,8 @@ func toUserError(err error) *userError {
 		return &userError{code: exitFailure, kind: "failure", message: ofCache.Message, hint: ofCache.Hint, err: err}
 	case errors.As(err, &ofStore):
 		return &userError{code: exitFailure, kind: "failure", message: ofStore.Message, hint: ofStore.Hint, err: err}
+	case errors.As(err, &ofServer) && ofServer.Usage:
+		return &userError{code: exitUsage, kind: "usage", message: ofServer.Message, hint: ofServer.Hint, err: err}
 	case errors.As(err, &ofServer):
 		return &userError{code: exitFailure, kind: "failure", message: ofServer.Message, hint: ofServer.Hint, err: err}
 	case errors.Is(err, context.Canceled):
@@ -111,19 +115,49 @@ func toUserError(err error) *userError {
 	return &userError{code: exitFailure, kind: "failure", message: err.Error(), err: err}
 }
 
-// flagError puts cobra's words about a flag into ours, with a suggestion.
+// flagError puts pflag's words about a flag into ours, with a suggestion.
 func flagError(cmd *cobra.Command, err error) error {
-	text := err.Error()
 	hint := fmt.Sprintf("run {program} %s to see its flags", strings.TrimPrefix(cmd.CommandPath()+" --help", cmd.Root().Name()+" "))
-	if name, found := strings.CutPrefix(text, "unknown flag: --"); found {
+	var (
+		unknown *pflag.NotExistError
+		empty   *pflag.ValueRequiredError
+		wrong   *pflag.InvalidValueError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		name := unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() != "" {
+			return usageError("there is no flag -"+name, hint, err)
+		}
 		var names []string
 		cmd.Flags().VisitAll(visitNames(&names))
 		if near := nearest(name, names); near != "" {
 			hint = "did you mean --" + near + "?"
+		} else if cmd.Name() == "call" {
+			hint = "arguments of a tool have no dashes: " + name + "=…"
 		}
 		return usageError("there is no flag --"+name, hint, err)
+	case errors.As(err, &empty):
+		return usageError(fmt.Sprintf("--%s needs a value", empty.GetFlag().Name), hint, err)
+	case errors.As(err, &wrong):
+		return usageError(fmt.Sprintf("--%s is %s, not %q", wrong.GetFlag().Name, valueName(wrong.GetFlag()), clip(wrong.GetValue())), hint, err)
 	}
-	return usageError(text, hint, err)
+	return usageError("the flags cannot be read: "+err.Error(), hint, err)
+}
+
+// valueName says what a flag's value is.
+func valueName(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return "true or false"
+	case "duration":
+		return "a time like 90s, 5m or 1h"
+	case "int":
+		return "a whole number"
+	case "stringSlice":
+		return "a list with commas between"
+	}
+	return "a " + f.Value.Type()
 }
 
 // noArguments refuses arguments, with a suggestion where the first one looks

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/itchyny/gojq"
@@ -22,28 +25,55 @@ type outputFlags struct {
 
 // answer prints JSON as the answer: filtered, indented and colored on a
 // terminal, one line elsewhere.
-func (p *program) answer(o outputFlags, text json.RawMessage) error {
+func (p *program) answer(ctx context.Context, o outputFlags, text json.RawMessage) error {
 	if o.jq != "" {
-		return p.filtered(o, text)
+		return p.filtered(ctx, o, text)
 	}
 	return p.write(o, func(w io.Writer, terminal bool) error { return writeJSON(w, text, terminal, p.colored(p.out)) })
 }
 
 // write opens what --output names, else stdout.
 func (p *program) write(o outputFlags, print func(w io.Writer, terminal bool) error) error {
-	if o.file == "" {
-		return print(p.out, isTerminal(p.out))
+	if o.file == "" || o.file == "-" {
+		if err := print(p.out, isTerminal(p.out)); err != nil {
+			return unwritten("standard output", "check where it goes: the disk may be full", err)
+		}
+		return nil
 	}
 	file, err := os.OpenFile(o.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return failure("the answer cannot be written to "+o.file, "check the directory, or leave -o out", err)
+		return unwritten(o.file, "check the directory, or leave -o out", err)
 	}
 	err = print(file, false)
 	if closing := file.Close(); err == nil {
 		err = closing
 	}
 	if err != nil {
-		return failure("the answer cannot be written to "+o.file, "check the space on the disk", err)
+		return unwritten(o.file, "check the space on the disk", err)
+	}
+	return nil
+}
+
+// unwritten says that the answer is lost, unless something else went wrong
+// before.
+func unwritten(where, hint string, err error) error {
+	if user := (*userError)(nil); errors.As(err, &user) {
+		return err
+	}
+	return failure("the answer cannot be written to "+where, hint, err)
+}
+
+// checkFile refuses a name for --output that cannot be a file, before a tool is
+// called whose answer would be lost.
+func checkFile(name string) error {
+	if name == "" || name == "-" {
+		return nil
+	}
+	if at, err := os.Stat(name); err == nil && at.IsDir() {
+		return usageError(name+" is a directory", "name a file in it: -o "+filepath.Join(name, "answer.json"), nil)
+	}
+	if at, err := os.Stat(filepath.Dir(name)); err != nil || !at.IsDir() {
+		return usageError("there is no directory "+filepath.Dir(name), "make it, or leave -o out", err)
 	}
 	return nil
 }
@@ -71,7 +101,7 @@ func writeJSON(w io.Writer, text json.RawMessage, terminal, colored bool) error 
 
 // filtered prints what the jq expression makes of the answer: strings as they
 // are, everything else as JSON, numbers with all their digits.
-func (p *program) filtered(o outputFlags, text json.RawMessage) error {
+func (p *program) filtered(ctx context.Context, o outputFlags, text json.RawMessage) error {
 	query, err := compileJQ(o.jq)
 	if err != nil {
 		return err
@@ -83,14 +113,17 @@ func (p *program) filtered(o outputFlags, text json.RawMessage) error {
 		return failure("the answer is not JSON", "", err)
 	}
 	return p.write(o, func(w io.Writer, terminal bool) error {
-		results := query.Run(value)
+		results := query.RunWithContext(ctx, value)
 		for {
 			result, more := results.Next()
 			if !more {
 				return nil
 			}
 			if err, isError := result.(error); isError {
-				return usageError("the jq expression does not fit the answer: "+err.Error(), "", err)
+				if halt := (*gojq.HaltError)(nil); errors.As(err, &halt) && halt.Value() == nil {
+					return nil
+				}
+				return failure("the jq expression does not fit the answer: "+err.Error(), "without --jq the whole answer is printed", err)
 			}
 			line, isString := result.(string)
 			if !isString {
@@ -124,18 +157,18 @@ func compileJQ(expression string) (*gojq.Code, error) {
 }
 
 // result prints what a tool answered.
-func (p *program) result(o outputFlags, r *client.Result) error {
+func (p *program) result(ctx context.Context, o outputFlags, r *client.Result) error {
 	switch {
 	case o.raw:
-		return p.answer(o, r.Raw)
+		return p.answer(ctx, o, r.Raw)
 	case len(r.Structured) > 0 && string(r.Structured) != "null":
-		return p.answer(o, r.Structured)
+		return p.answer(ctx, o, r.Structured)
 	case o.json || o.jq != "":
 		content, err := contentOf(r.Raw)
 		if err != nil {
 			return failure("the server's answer is not a tool result", "--raw shows it", err)
 		}
-		return p.answer(o, content)
+		return p.answer(ctx, o, content)
 	}
 	return p.write(o, func(w io.Writer, terminal bool) error {
 		for _, c := range r.Content {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,7 @@ func newProgram(args []string, getenv func(string) string, environ []string) *pr
 
 // run executes one command line and returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
+	p.jsonErrors = wantsJSON(args, p.getenv) // what is wrong with the flags themselves is an error too
 	root := p.root()
 	root.SetArgs(args)
 	root.SetIn(p.in)
@@ -52,6 +54,20 @@ func (p *program) run(ctx context.Context, args []string) int {
 		err = &userError{code: signaled.code(), kind: "interrupted", message: "interrupted", err: err}
 	}
 	return p.report(err)
+}
+
+// wantsJSON says whether a command line asks for JSON, before it is parsed.
+func wantsJSON(args []string, getenv func(string) string) bool {
+	for _, arg := range args {
+		switch arg {
+		case "--":
+			return false
+		case "--json", "--json=true":
+			return true
+		}
+	}
+	env, err := strconv.ParseBool(getenv("MCPDISCORD_JSON"))
+	return err == nil && env
 }
 
 const rootLong = `mcpdiscord puts Discord sign-in in front of an MCP server, and uses such servers
@@ -80,13 +96,32 @@ func (p *program) root() *cobra.Command {
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(helpTemplate)
 	root.AddGroup(&cobra.Group{ID: groupServe, Title: "Serve:"}, &cobra.Group{ID: groupUse, Title: "Use:"}, &cobra.Group{ID: groupCare, Title: "Care:"})
-	root.SetHelpCommandGroupID(groupCare)
+	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		p.demoCommand(), p.serveCommand(), p.emulatorCommand(),
 		p.connectCommand(), p.toolsCommand(), p.callCommand(), p.statusCommand(), p.logoutCommand(),
 		p.versionCommand(),
 	)
 	return root
+}
+
+// helpCommand is cobra's, but it refuses what is no command.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "help [COMMAND]",
+		Short:             "Say more about a command",
+		Example:           "  mcpdiscord help\n  mcpdiscord help serve\n  mcpdiscord help call",
+		GroupID:           groupCare,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil }, // whatever the environment says
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return noArguments(cmd.Root(), args)
+			}
+			target.InitDefaultHelpFlag()
+			return target.Help()
+		},
+	}
 }
 
 // The groups of commands in the help.
@@ -155,7 +190,7 @@ func (p *program) environment(flags *pflag.FlagSet) error {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
-			problem = usageError(fmt.Sprintf("%s is not a value for --%s", name, f.Name), "unset "+name+" or give --"+f.Name, err)
+			problem = usageError(fmt.Sprintf("%s is %s, not %q", name, valueName(f), clip(value)), "unset it, or give --"+f.Name, err)
 		}
 	})
 	if problem != nil {

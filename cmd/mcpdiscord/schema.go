@@ -197,7 +197,7 @@ func reason(text string) string {
 
 // maxReading bounds what is read to find out whether a schema can be used, in
 // bytes.
-const maxReading = 16 << 20
+const maxReading = 8 << 20
 
 // usable says whether a schema can be used to check a value. It cannot where
 // checking could come back to the same schema without having gone into the

@@ -57,6 +57,9 @@ func (p *program) prepare(o *clientOptions) error {
 			return err
 		}
 	}
+	if err := checkFile(o.output.file); err != nil {
+		return err
+	}
 	if o.callbackPort < 0 || o.callbackPort > 65535 {
 		return usageError("--callback-port is a port, 0 to 65535", "", nil)
 	}
@@ -132,8 +135,8 @@ func (p *program) resolve(o *clientOptions, argument string, cache *tokencache.C
 func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokencache.Cache, signIn bool) (_ client.Config, stop func()) {
 	cfg := client.Config{
 		Server: serverURL, Cache: cache, SignIn: signIn,
-		CallbackPort: o.callbackPort, LoginTimeout: o.loginTimeout, Scopes: o.scopes,
-		AccessToken: p.getenv("MCPDISCORD_TOKEN"), Timeout: o.timeout, Version: buildVersion(),
+		CallbackPort: o.callbackPort, LoginTimeout: o.loginTimeout, Scopes: trimmed(o.scopes),
+		AccessToken: strings.TrimSpace(p.getenv("MCPDISCORD_TOKEN")), Timeout: o.timeout, Version: buildVersion(),
 	}
 	if !signIn {
 		return cfg, func() {}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,10 +47,12 @@ func (p *program) status(ctx context.Context, o *clientOptions, argument string)
 		return err
 	}
 	if o.output.json || o.output.jq != "" {
-		return p.printIdentity(o.output, *id)
+		return p.printIdentity(ctx, o.output, *id)
 	}
-	fmt.Fprintln(p.out, identityLine(*id, time.Now()))
-	return nil
+	return p.write(o.output, func(w io.Writer, _ bool) error {
+		_, err := fmt.Fprintln(w, identityLine(*id, time.Now()))
+		return err
+	})
 }
 
 // savedConfig is the client's configuration for the commands that work on a

@@ -51,22 +51,50 @@ func (p *program) tools(ctx context.Context, o *clientOptions, name string, logi
 		return err
 	}
 	if name == "" {
-		return p.printTools(o.output, tools)
+		return p.printTools(ctx, o.output, tools)
 	}
 	i := slices.IndexFunc(tools, func(t client.Tool) bool { return t.Name == name })
 	if i < 0 {
 		return unknownTool(tools, name)
 	}
-	return p.printTool(o.output, tools[i])
+	return p.printTool(ctx, o.output, tools[i])
 }
 
-func (p *program) printTools(o outputFlags, tools []client.Tool) error {
+// printedTool is a tool in JSON, under the names that MCP has for its parts.
+type printedTool struct {
+	Name         string             `json:"name"`
+	Title        string             `json:"title,omitempty"`
+	Description  string             `json:"description,omitempty"`
+	InputSchema  json.RawMessage    `json:"inputSchema,omitempty"`
+	OutputSchema json.RawMessage    `json:"outputSchema,omitempty"`
+	Annotations  printedAnnotations `json:"annotations"`
+}
+
+type printedAnnotations struct {
+	ReadOnly    bool `json:"readOnlyHint"`
+	Destructive bool `json:"destructiveHint"`
+	Idempotent  bool `json:"idempotentHint"`
+	OpenWorld   bool `json:"openWorldHint"`
+}
+
+func printed(t client.Tool) printedTool {
+	return printedTool{
+		t.Name, t.Title, t.Description, t.InputSchema, t.OutputSchema,
+		printedAnnotations{t.ReadOnly, t.Destructive, t.Idempotent, t.OpenWorld},
+	}
+}
+
+func (p *program) printTools(ctx context.Context, o outputFlags, tools []client.Tool) error {
 	if o.json || o.jq != "" {
-		text, err := json.Marshal(append([]client.Tool{}, tools...))
+		list := make([]printedTool, 0, len(tools))
+		for _, t := range tools {
+			list = append(list, printed(t))
+		}
+		text, err := json.Marshal(list)
 		if err != nil {
 			return err
 		}
-		return p.answer(o, text)
+		return p.answer(ctx, o, text)
 	}
 	return p.write(o, func(w io.Writer, _ bool) error {
 		for _, t := range tools {
@@ -82,13 +110,13 @@ func (p *program) printTools(o outputFlags, tools []client.Tool) error {
 	})
 }
 
-func (p *program) printTool(o outputFlags, t client.Tool) error {
+func (p *program) printTool(ctx context.Context, o outputFlags, t client.Tool) error {
 	if o.json || o.jq != "" {
-		text, err := json.Marshal(t)
+		text, err := json.Marshal(printed(t))
 		if err != nil {
 			return err
 		}
-		return p.answer(o, text)
+		return p.answer(ctx, o, text)
 	}
 	return p.write(o, func(w io.Writer, _ bool) error {
 		var b strings.Builder

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -33,7 +34,7 @@ func (p *program) versionCommand() *cobra.Command {
 		Args:    noArguments,
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		p.jsonErrors = *asJSON
 		if *asJSON {
 			line, err := json.Marshal(map[string]string{
@@ -42,11 +43,12 @@ func (p *program) versionCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(p.out, string(line))
-			return nil
+			return p.answer(cmd.Context(), outputFlags{}, line)
 		}
-		fmt.Fprintf(p.out, "mcpdiscord %s %s/%s\n", buildVersion(), runtime.GOOS, runtime.GOARCH)
-		return nil
+		return p.write(outputFlags{}, func(w io.Writer, _ bool) error {
+			_, err := fmt.Fprintf(w, "mcpdiscord %s %s/%s\n", buildVersion(), runtime.GOOS, runtime.GOARCH)
+			return err
+		})
 	}
 	return cmd
 }
