@@ -45,6 +45,10 @@ func (s *Server) SetStreamCheck(d time.Duration) { s.streamCheck = d }
 // is used.
 func (s *Server) SetWriteTimeout(d time.Duration) { s.writeTimeout = d }
 
+// SetFormTimeout changes how long a stranger may take to send a body, before
+// the server is used.
+func (s *Server) SetFormTimeout(d time.Duration) { s.formTimeout = d }
+
 // SafeHeader shows how a name is written into a header.
 func SafeHeader(text string) string { return safeHeader(text) }
 

@@ -25,6 +25,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler) // half an answer must not look whole
 		}
 	}()
+	if r.ContentLength != 0 {
+		// Also for whoever is refused: net/http waits for the body before it sends
+		// the refusal. Who may send more gets more time, and who has read it all
+		// lifts this: left on, it would end the answer.
+		_ = http.NewResponseController(w).SetReadDeadline(start.Add(s.formTimeout)) // a recorder in a test has none
+	}
 	if !s.hostAllowed(r) {
 		e.refuse(http.StatusForbidden, "the Host header does not name this machine; this server only serves it")
 		return

@@ -82,10 +82,9 @@ func (s *Server) bounded(h http.Handler) http.Handler {
 // readAhead is body with as much of it in memory as any handler takes. What
 // went wrong, and that there is more, is found again by the handler.
 func readAhead(conn *http.ResponseController, body io.ReadCloser) io.ReadCloser {
-	_ = conn.SetReadDeadline(time.Now().Add(formTimeout)) // a recorder in a test has none
 	var ahead bytes.Buffer
 	if n, err := ahead.ReadFrom(io.LimitReader(body, maxForm+1)); n <= maxForm && err == nil {
-		_ = conn.SetReadDeadline(time.Time{}) // it is whole; left on, this would end the answer
+		_ = conn.SetReadDeadline(time.Time{})
 	}
 	return struct {
 		io.Reader

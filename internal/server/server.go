@@ -60,8 +60,7 @@ type Server struct {
 	draining  chan struct{}
 	drainOnce sync.Once
 
-	writeTimeout time.Duration
-	streamCheck  time.Duration
+	formTimeout, writeTimeout, streamCheck time.Duration
 }
 
 // New validates cfg and returns a server. Errors that a flag can cause are
@@ -87,17 +86,16 @@ func New(cfg Config) (*Server, error) {
 		cfg.Version = "dev"
 	}
 	s := &Server{
-		cfg:         cfg,
-		log:         cfg.Logger,
-		loopback:    isLoopbackHost(base.Host),
-		required:    cfg.Auth.ScopesRequired(),
-		calls:       newRoom(cfg.MaxInFlight),
-		streams:     newRoom(cfg.MaxInFlight),
-		others:      newRoom(cfg.MaxInFlight),
-		draining:    make(chan struct{}),
-		streamCheck: streamCheck,
+		cfg:      cfg,
+		log:      cfg.Logger,
+		loopback: isLoopbackHost(base.Host),
+		required: cfg.Auth.ScopesRequired(),
+		calls:    newRoom(cfg.MaxInFlight),
+		streams:  newRoom(cfg.MaxInFlight),
+		others:   newRoom(cfg.MaxInFlight),
+		draining: make(chan struct{}),
 
-		writeTimeout: writeTimeout,
+		formTimeout: formTimeout, writeTimeout: writeTimeout, streamCheck: streamCheck,
 	}
 	if s.origins, err = allowedOrigins(cfg.BaseURL, cfg.AllowOrigin); err != nil {
 		return nil, err

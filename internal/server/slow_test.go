@@ -57,6 +57,21 @@ func TestFormBodies(t *testing.T) {
 	}
 }
 
+// Who is refused and does not send the body that he spoke of is cut off.
+func TestSlowStranger(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{prepare: func(s *server.Server) { s.SetFormTimeout(100 * time.Millisecond) }})
+	for _, path := range []string{"/mcp", "/nowhere", "/register", "/.well-known/oauth-authorization-server"} {
+		for _, host := range []string{"localhost", "evil.example"} {
+			conn := r.raw("POST " + path + " HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 100\r\n\r\n")
+			must(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+			if _, err := io.Copy(io.Discard, conn); err != nil {
+				t.Errorf("%s at %s: the connection is still open: %v", path, host, err)
+			}
+		}
+	}
+}
+
 // Who does not read gets no more, so that a place is not held for ever.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
