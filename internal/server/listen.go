@@ -51,20 +51,26 @@ func listen(bind binder, addr, baseURL string) ([]net.Listener, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		wildcard = ip.IsUnspecified()
 	}
-	if !strings.EqualFold(base.Hostname(), "localhost") {
-		return bindOne(bind, addr)
+	elsewhere := &Error{
+		Message: fmt.Sprintf("the address %s does not serve the base URL %s", addr, baseURL),
+		Hint:    "listen on 127.0.0.1, or set the base URL that people see",
+		Usage:   true,
+	}
+	if ip, err := netip.ParseAddr(base.Hostname()); err == nil && ip.IsLoopback() {
+		// Another program on that address would receive Discord's answers.
+		if at, err := netip.ParseAddr(host); !wildcard && (err != nil || at != ip) {
+			return nil, elsewhere
+		}
 	}
 	switch {
+	case !strings.EqualFold(base.Hostname(), "localhost"):
+		return bindOne(bind, addr)
 	case wildcard: // every address, and so both
 		return bindOne(bind, ":"+port)
 	case isLoopbackHost(net.JoinHostPort(host, port)):
 		return bindBoth(bind, port)
 	default:
-		return nil, &Error{
-			Message: fmt.Sprintf("the address %s does not serve the base URL %s", addr, baseURL),
-			Hint:    "listen on 127.0.0.1, or set the base URL that people see",
-			Usage:   true,
-		}
+		return nil, elsewhere
 	}
 }
 

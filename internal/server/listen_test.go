@@ -130,6 +130,8 @@ func TestListenRefusals(t *testing.T) {
 		{"base URL of a port alone", "127.0.0.1:0", "https://:8000", "is not a scheme and a host alone", true},
 		{"http over the network", "127.0.0.1:0", "http://mcp.example.com", "anybody on the way can read", true},
 		{"address that is not localhost", "192.0.2.1:0", "http://localhost", "does not serve the base URL", true},
+		{"the other loopback address", "127.0.0.1:0", "http://[::1]:8000", "does not serve the base URL", true},
+		{"localhost for an address", "localhost:0", "http://127.0.0.1:8000", "does not serve the base URL", true},
 		{"address of another machine", "192.0.2.1:0", "https://mcp.example.com", "cannot listen on", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
