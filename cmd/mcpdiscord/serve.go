@@ -217,7 +217,11 @@ func probe(ctx context.Context, upstream *discord.Client, logger *slog.Logger) e
 func fromAuthserver(err error) error {
 	var bind *authserver.BindError
 	if errors.As(err, &bind) {
-		return failure(bind.Error(), "start with the settings that this store was made with, or give another --store", err)
+		hint := "start with the settings that this store was made with, or give another --store"
+		if bind.What == "signing key" {
+			hint = "set JWT_SIGNING_KEY to what it was when the store was made, or unset it if there was none"
+		}
+		return failure(bind.Error(), hint, err)
 	}
 	return usageError(err.Error(), "run {program} serve --help", err)
 }

@@ -48,15 +48,12 @@ func (p *program) completeServe(o *serveOptions) error {
 		return err
 	}
 	if o.store == "" {
-		dirs, err := p.directories()
-		if err != nil {
+		if o.store, err = p.defaultStore(o); err != nil {
 			return err
 		}
-		name := "mcpdiscord.db"
-		if o.dev {
-			name = "dev.db"
-		}
-		o.store = "bolt:" + filepath.Join(dirs.data, name)
+	}
+	if !strings.HasPrefix(o.redirectPath, "/") {
+		return usageError("--redirect-path begins with a slash", "for example --redirect-path /auth/callback", nil)
 	}
 	if o.proxy != "" {
 		u, err := url.Parse(o.proxy)
@@ -68,6 +65,25 @@ func (p *program) completeServe(o *serveOptions) error {
 		return p.completeDev(o)
 	}
 	return p.completeCredentials(o)
+}
+
+// defaultStore is where records are kept if nobody says where. A store belongs
+// to its base URL, so --dev has one for each port, and none for any free port:
+// the next one would be another.
+func (p *program) defaultStore(o *serveOptions) (string, error) {
+	name := "mcpdiscord.db"
+	if o.dev {
+		switch _, port, _ := net.SplitHostPort(o.addr); port {
+		case "8000":
+			name = "dev.db"
+		case "0":
+			return "memory:", nil
+		default:
+			name = "dev-" + port + ".db"
+		}
+	}
+	dirs, err := p.directories()
+	return "bolt:" + filepath.Join(dirs.data, name), err
 }
 
 // completeDev refuses whatever would let strangers in: the emulator signs
