@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/discord/emulator"
 )
 
 // otherVariables are those that no flag has.
@@ -92,4 +95,27 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s: it has fewer than three examples", c.CommandPath())
 		}
 	})
+}
+
+// TestEmulatorExample switches a fault on as the help says.
+func TestEmulatorExample(t *testing.T) {
+	t.Parallel()
+	p := newProgram([]string{"mcpdiscord"}, func(string) string { return "" }, nil)
+	example := regexp.MustCompile(`curl -d '([^']+)' http://127.0.0.1:8001(\S+)`).FindStringSubmatch(p.emulatorCommand().Example)
+	if example == nil {
+		t.Fatal("the help of emulator has no curl line")
+	}
+	_, url, stop, err := emulator.Start(emulator.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	response, err := http.Post(url+example[2], "application/json", strings.NewReader(example[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= 300 {
+		t.Errorf("the emulator answers %s to %s", response.Status, example[1])
+	}
 }

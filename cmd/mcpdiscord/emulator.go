@@ -24,7 +24,7 @@ Any Discord OAuth program can sign in against it.
 ` + emulator.Help,
 		Example: `  mcpdiscord emulator
   mcpdiscord emulator --emulator-addr 127.0.0.1:9001
-  curl -d '{"endpoint":"token","kind":"503","times":1}' http://127.0.0.1:8001/emulator/faults`,
+  curl -d '{"endpoint":"token","kind":"error","status":503}' http://127.0.0.1:8001/emulator/faults`,
 		GroupID: groupServe,
 		Args:    noArguments,
 	}
