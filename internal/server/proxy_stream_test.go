@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -52,20 +51,7 @@ func TestProxyAnswersEarly(t *testing.T) {
 // A stream does not outlive the grant that it was opened with.
 func TestProxyStreamEndsWithGrant(t *testing.T) {
 	t.Parallel()
-	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		_, _ = io.WriteString(w, "data: first\n\n")
-		_ = http.NewResponseController(w).Flush()
-		<-req.Context().Done()
-	}))
-	t.Cleanup(behind.Close)
-	r := start(t, setup{
-		config: func(c *server.Config) {
-			u, err := url.Parse(behind.URL)
-			must(t, err)
-			c.Proxy = u
-		},
-		prepare: func(s *server.Server) { s.SetStreamCheck(10 * time.Millisecond) },
-	})
+	r := beforeWith(t, http.HandlerFunc(oneEvent), setup{prepare: func(s *server.Server) { s.SetStreamCheck(10 * time.Millisecond) }})
 	token := r.signIn(nelly, "identify")
 	res, err := http.DefaultClient.Do(r.request(t.Context(), message{method: http.MethodGet, token: token}))
 	must(t, err)

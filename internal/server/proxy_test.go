@@ -25,18 +25,28 @@ import (
 // before starts a server that stands before upstream.
 func before(t testing.TB, upstream http.Handler) *rig {
 	t.Helper()
+	return beforeWith(t, upstream, setup{})
+}
+
+// beforeWith does what is otherwise than usual, too.
+func beforeWith(t testing.TB, upstream http.Handler, with setup) *rig {
+	t.Helper()
 	behind := httptest.NewServer(upstream)
 	t.Cleanup(behind.Close)
-	return beforeURL(t, behind.URL+"/inner/mcp?tenant=1")
+	with.config = proxyTo(t, behind.URL+"/inner/mcp?tenant=1")
+	return start(t, with)
 }
 
 func beforeURL(t testing.TB, upstream string) *rig {
 	t.Helper()
-	return start(t, setup{config: func(c *server.Config) {
-		u, err := url.Parse(upstream)
-		must(t, err)
-		c.Proxy, c.Discord, c.ProxyKey = u, nil, bytes.Repeat([]byte("p"), 32)
-	}})
+	return start(t, setup{config: proxyTo(t, upstream)})
+}
+
+func proxyTo(t testing.TB, upstream string) func(*server.Config) {
+	t.Helper()
+	u, err := url.Parse(upstream)
+	must(t, err)
+	return func(c *server.Config) { c.Proxy, c.Discord, c.ProxyKey = u, nil, bytes.Repeat([]byte("p"), 32) }
 }
 
 // echo answers with what it got, one header or fact a line.
@@ -287,20 +297,17 @@ func TestProxyDrain(t *testing.T) {
 	}
 }
 
+// oneEvent sends an event, and then nothing until the client is gone.
+func oneEvent(w http.ResponseWriter, req *http.Request) {
+	_, _ = io.WriteString(w, "data: first\n\n")
+	_ = http.NewResponseController(w).Flush()
+	<-req.Context().Done()
+}
+
 // A stream does not outlive the access token that opened it.
 func TestProxyStreamEndsWithToken(t *testing.T) {
 	t.Parallel()
-	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		_, _ = io.WriteString(w, "data: first\n\n")
-		_ = http.NewResponseController(w).Flush()
-		<-req.Context().Done()
-	}))
-	t.Cleanup(behind.Close)
-	r := start(t, setup{ttl: 2 * time.Second, config: func(c *server.Config) {
-		u, err := url.Parse(behind.URL)
-		must(t, err)
-		c.Proxy = u
-	}})
+	r := beforeWith(t, http.HandlerFunc(oneEvent), setup{ttl: 2 * time.Second})
 	m := message{method: http.MethodGet, token: r.signIn(nelly, "identify")}
 	res, err := http.DefaultClient.Do(r.request(t.Context(), m))
 	must(t, err)

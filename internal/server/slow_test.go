@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +74,7 @@ func TestSlowStranger(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{}, 1)
-	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	upstream := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		event := "data: " + strings.Repeat("x", 64<<10) + "\n\n"
 		for req.Context().Err() == nil {
@@ -85,16 +83,8 @@ func TestSlowReader(t *testing.T) {
 			}
 		}
 		ended <- struct{}{}
-	}))
-	t.Cleanup(behind.Close)
-	r := start(t, setup{
-		config: func(c *server.Config) {
-			u, err := url.Parse(behind.URL)
-			must(t, err)
-			c.Proxy = u
-		},
-		prepare: func(s *server.Server) { s.SetWriteTimeout(200 * time.Millisecond) },
 	})
+	r := beforeWith(t, upstream, setup{prepare: func(s *server.Server) { s.SetWriteTimeout(200 * time.Millisecond) }})
 	token := r.signIn(nelly, "identify")
 	r.raw(fmt.Sprintf("GET /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", token))
 	next(t, "the end of the stream that nobody reads", ended)
@@ -104,7 +94,7 @@ func TestSlowReader(t *testing.T) {
 func TestSilentStream(t *testing.T) {
 	t.Parallel()
 	more := make(chan struct{})
-	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	upstream := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: first\n\n")
 		_ = http.NewResponseController(w).Flush()
@@ -112,16 +102,8 @@ func TestSilentStream(t *testing.T) {
 		_, _ = io.WriteString(w, "data: second\n\n")
 		_ = http.NewResponseController(w).Flush()
 		<-more
-	}))
-	t.Cleanup(behind.Close)
-	r := start(t, setup{
-		config: func(c *server.Config) {
-			u, err := url.Parse(behind.URL)
-			must(t, err)
-			c.Proxy = u
-		},
-		prepare: func(s *server.Server) { s.SetWriteTimeout(50 * time.Millisecond) },
 	})
+	r := beforeWith(t, upstream, setup{prepare: func(s *server.Server) { s.SetWriteTimeout(50 * time.Millisecond) }})
 	res, err := http.DefaultClient.Do(r.request(t.Context(), message{token: r.signIn(nelly, "identify")}))
 	must(t, err)
 	pause := time.NewTicker(150 * time.Millisecond)
