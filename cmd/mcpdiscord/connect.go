@@ -68,15 +68,31 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 	if !wantTUI || !isTerminal(p.in) || !isTerminal(p.out) {
 		return nil
 	}
-	// The screen belongs to the TUI: nothing behind it starts a sign-in, whose
-	// questions nobody would see.
-	cfg.SignIn, cfg.Events, cfg.OpenBrowser, cfg.Paste = false, nil, nil, nil
-	conn, err = client.Connect(ctx, cfg)
+	return p.openTUI(ctx, cfg)
+}
+
+// openTUI shows the screen on a session of its own. A sign-in that a call needs
+// (another scope, or the old one ended) tells and asks there, not on stderr.
+func (p *program) openTUI(ctx context.Context, cfg client.Config) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	events, pasted := make(chan client.Event, 16), make(chan string)
+	cfg.Paste = pasted
+	cfg.Events = func(e client.Event) {
+		select {
+		case events <- e:
+		case <-ctx.Done():
+		}
+	}
+	conn, err := client.Connect(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	return tui.Run(ctx, tui.Config{Session: conn, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ, Program: p.name})
+	return tui.Run(ctx, tui.Config{
+		Session: conn, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ, Program: p.name,
+		Events: events, Paste: pasted,
+	})
 }
 
 // identityLine says in one line who is signed in, and for how long.
