@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,7 +14,8 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
-// toolLife is how long a list of tools is used without asking again.
+// toolLife is how long a list of tools is used without asking again, where its
+// server does not say.
 const toolLife = 10 * time.Minute
 
 // toolCache keeps the list of a server's tools between runs, so that a call
@@ -30,6 +32,7 @@ type storedTools struct {
 	Server  string        `json:"server"`
 	UserID  string        `json:"user_id"` // what is listed may depend on who asks
 	Fetched time.Time     `json:"fetched"`
+	Life    time.Duration `json:"life"` // nanoseconds
 	Tools   []client.Tool `json:"tools"`
 }
 
@@ -77,7 +80,7 @@ func (c *toolCache) read() ([]client.Tool, bool) {
 	if json.Unmarshal(text, &kept) != nil || kept.Server != id.Server || kept.UserID != id.UserID {
 		return nil, false
 	}
-	if age := c.now.Sub(kept.Fetched); age < 0 || age > toolLife {
+	if age := c.now.Sub(kept.Fetched); age < 0 || age > cmp.Or(kept.Life, toolLife) {
 		return nil, false
 	}
 	// Arguments that travel as headers need the list in this very session.
@@ -93,7 +96,7 @@ func (c *toolCache) save(tools []client.Tool) {
 		return
 	}
 	id := c.conn.Identity()
-	text, err := json.Marshal(storedTools{Server: id.Server, UserID: id.UserID, Fetched: c.now, Tools: tools})
+	text, err := json.Marshal(storedTools{Server: id.Server, UserID: id.UserID, Fetched: c.now, Life: c.conn.ToolsLife(), Tools: tools})
 	if err != nil || os.MkdirAll(filepath.Dir(c.path), 0o700) != nil {
 		return
 	}

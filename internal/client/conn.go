@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"golang.org/x/oauth2"
@@ -28,10 +29,11 @@ type Conn struct {
 	// closers are the sessions that are being closed.
 	closers sync.WaitGroup
 
-	mu      sync.Mutex
-	session *mcp.ClientSession // nil: to be made
-	version string             // the protocol's
-	schemas map[string]schemas // by tool, as last seen on the wire
+	mu        sync.Mutex
+	session   *mcp.ClientSession // nil: to be made
+	version   string             // the protocol's
+	schemas   map[string]schemas // by tool, as last seen on the wire
+	toolsLife time.Duration      // see ToolsLife
 }
 
 // Connect connects to cfg.Server, and signs in when the server wants it and
@@ -120,13 +122,23 @@ func (c *Conn) Tools(ctx context.Context) ([]Tool, error) {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		wireSchemas(watch.results(), c.schemas)
+		if life, answered := wireSchemas(watch.results(), c.schemas); answered {
+			c.toolsLife = life
+		}
 		for _, tool := range found {
 			tools = append(tools, newTool(tool, c.schemas[tool.Name]))
 		}
 		return nil
 	})
 	return tools, err
+}
+
+// ToolsLife is how long the list that Tools gave last may be used, as its server
+// says (ttlMs); 0 when it says nothing.
+func (c *Conn) ToolsLife() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.toolsLife
 }
 
 // Call calls a tool. arguments is a JSON object; nil is an empty one. A tool

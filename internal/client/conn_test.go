@@ -72,6 +72,29 @@ func TestSchemasInWireOrder(t *testing.T) {
 	}
 }
 
+func TestToolsLife(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		results []string
+		life    time.Duration
+		known   bool
+	}{
+		{"no answer", nil, 0, false},
+		{"nothing said", []string{`{"tools":[]}`}, 0, true},
+		{"none", []string{`{"tools":[],"ttlMs":0}`}, 0, true},
+		{"a minute", []string{`{"tools":[],"ttlMs":60000}`}, time.Minute, true},
+		{"the shortest page", []string{`{"tools":[],"ttlMs":60000}`, `{"tools":[],"ttlMs":2e3}`}, 2 * time.Second, true},
+		{"for ever", []string{`{"tools":[],"ttlMs":1e300}`}, 24 * time.Hour, true},
+		{"negative", []string{`{"tools":[],"ttlMs":-5}`}, 0, true},
+		{"a word", []string{`{"tools":[],"ttlMs":"soon"}`}, 0, true},
+	} {
+		if life, known := client.ToolsLifeOf(c.results...); life != c.life || known != c.known {
+			t.Errorf("%s: %v %v, want %v %v", c.name, life, known, c.life, c.known)
+		}
+	}
+}
+
 func TestWrongArguments(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)

@@ -3,7 +3,9 @@ package client
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -106,20 +108,35 @@ type schemas struct {
 	Output json.RawMessage `json:"outputSchema"`
 }
 
-// wireSchemas collects the schemas of tools/list results.
-func wireSchemas(results []json.RawMessage, into map[string]schemas) {
+// wireSchemas collects the schemas of tools/list results, and for how long the
+// shortest-lived of them is good. Without a result (the SDK had the list still)
+// answered is false.
+func wireSchemas(results []json.RawMessage, into map[string]schemas) (life time.Duration, answered bool) {
 	for _, raw := range results {
 		var list struct {
-			Tools []schemas `json:"tools"`
+			Tools []schemas       `json:"tools"`
+			TTL   json.RawMessage `json:"ttlMs"`
 		}
 		if json.Unmarshal(raw, &list) != nil {
 			continue
+		}
+		answered = true
+		// 0 counts as nothing said: SDKs that know of no life write it.
+		if ms, err := strconv.ParseFloat(string(list.TTL), 64); err == nil && ms > 0 {
+			ttl := time.Duration(min(ms, float64(maxToolsLife.Milliseconds()))) * time.Millisecond
+			if life == 0 || ttl < life {
+				life = ttl
+			}
 		}
 		for _, tool := range list.Tools {
 			into[tool.Name] = tool
 		}
 	}
+	return life, answered
 }
+
+// maxToolsLife bounds what a server may say of its list.
+const maxToolsLife = 24 * time.Hour
 
 // newTool joins what the SDK read with the schemas of the wire.
 func newTool(tool *mcp.Tool, wire schemas) Tool {
