@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -265,7 +266,24 @@ func writeAddrFile(path, text string) error {
 func tuneGarbageCollector(getenv func(string) string) {
 	if getenv("GOGC") == "" && getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(400)
+		if limit := containerMemory(); limit > 0 {
+			debug.SetMemoryLimit(limit / 10 * 7)
+		}
 	}
+}
+
+// containerMemory is what the container that we run in may use, in bytes; 0 for
+// no limit, and where there are no control groups.
+func containerMemory() int64 {
+	text, err := os.ReadFile("/sys/fs/cgroup/memory.max")
+	if err != nil {
+		return 0
+	}
+	limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil { // "max"
+		return 0
+	}
+	return limit
 }
 
 func closeAll(listeners []net.Listener) {
