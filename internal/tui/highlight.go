@@ -158,7 +158,7 @@ func (in *indenter) escape() {
 	in.i += n
 }
 
-// unescape reads \uXXXX, or two of them. It gives the character if that is safe to show in a
+// unescape reads one \u escape, or two of them. It gives the character if that is safe to show in a
 // JSON string, and the length of the escape (0: another escape).
 func unescape(s string) (rune, int) {
 	first, ok := hex4(s)
