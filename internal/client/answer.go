@@ -177,8 +177,9 @@ func (s *signer) signInLocked(ctx context.Context, ch *challenge) error {
 func (s *signer) lock(ctx context.Context, key tokencache.Key) (func(), error) {
 	quick, cancel := context.WithTimeout(ctx, lockPatience)
 	unlock, err := s.cfg.Cache.Lock(quick, key)
+	taken := quick.Err() != nil // by another process, all the while
 	cancel()
-	if err != nil && quick.Err() != nil && ctx.Err() == nil {
+	if err != nil && taken && ctx.Err() == nil {
 		s.tell(Event{Kind: EventWaiting, Text: "another process is signing in to " + s.server + ", waiting for it"})
 		unlock, err = s.cfg.Cache.Lock(ctx, key)
 	}

@@ -48,6 +48,41 @@ func TestFullDiskKeepsTheSignIn(t *testing.T) {
 	call(t, r.connect(t), "echo")
 }
 
+// A sign-in that cannot be saved is of use to nobody: it does not live on at the
+// server, and the reason is all that is said.
+func TestUnsavedSignInIsRevoked(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	r := newRig(t, f)
+	set := true
+	r.Cache = full{r.Cache, &set}
+	if conn, err := client.Connect(t.Context(), r.Config); err == nil {
+		_ = conn.Close()
+		t.Fatal("a sign-in that was not saved counts as one")
+	}
+	want(t, "revocations", f.count("/revoke"), 1)
+}
+
+// noLocks is a cache on a disk where nothing can be written.
+type noLocks struct{ client.Cache }
+
+func (noLocks) Lock(context.Context, tokencache.Key) (func(), error) {
+	return nil, &tokencache.Error{Message: "the lock cannot be saved: read-only file system"}
+}
+
+// A lock that cannot be had at all is not one that another process has.
+func TestNoLockIsNotWaiting(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	r := newRig(t, f)
+	r.Cache = noLocks{r.Cache}
+	_, err := client.Connect(t.Context(), r.Config)
+	own := wantKind(t, err, client.KindFailure)
+	want(t, "message", own.Message, "the lock cannot be saved: read-only file system")
+	want(t, "events", len(r.events), 0)
+	want(t, "browsers", r.opened(), 0)
+}
+
 // interrupting is a cache whose user presses Ctrl-C when tokens have arrived.
 type interrupting struct {
 	client.Cache

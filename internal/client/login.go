@@ -58,6 +58,12 @@ func (s *signer) browse(ctx context.Context, a *authority, prev *tokencache.Sess
 func (s *signer) keep(ctx context.Context, session *tokencache.Session) error {
 	session.SignedInAt = s.cfg.Now().UTC()
 	if err := s.cfg.Cache.Save(context.WithoutCancel(ctx), session); err != nil {
+		// Nobody will ever use it: it must not live on at the server.
+		revoking, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Timeout)
+		defer cancel()
+		if err := s.revoke(revoking, session); err != nil {
+			s.log.Warn("could not revoke a sign-in that was not saved", "server", s.server)
+		}
 		return s.cacheError(err)
 	}
 	return s.remember(session)
