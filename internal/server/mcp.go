@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -80,9 +81,10 @@ func (e *exchange) busy() {
 func (s *Server) newMCP() http.Handler {
 	// The list of tools never changes, and saying so (ListChanged is false) means
 	// that no client holds a stream open to learn of changes.
+	sdkLog := slog.New(warnings{s.log.Handler()})
 	s.sdk = mcp.NewServer(&mcp.Implementation{Name: "mcpdiscord", Title: "mcpdiscord", Version: s.cfg.Version}, &mcp.ServerOptions{
 		Instructions:              "Tools about the Discord account that signed in.",
-		Logger:                    s.log,
+		Logger:                    sdkLog,
 		Capabilities:              &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}},
 		SetCacheable:              func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.TTLMs, c.CacheScope = listTTL, "private" },
 		SupportedProtocolVersions: protocolVersions,
@@ -93,7 +95,7 @@ func (s *Server) newMCP() http.Handler {
 	s.sdk.AddReceivingMiddleware(s.guard)
 	sdk := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s.sdk }, &mcp.StreamableHTTPOptions{
 		Stateless:                    true,
-		Logger:                       s.log,
+		Logger:                       sdkLog,
 		DisableLocalhostProtection:   true, // origin.go does it, and knows our base URL
 		MaxRequestBodyBytes:          -1,   // serveMessage does it
 		PropagateRequestCancellation: true,
