@@ -45,7 +45,9 @@ func busAddress(getenv func(string) string) string {
 func prepareBus(getenv func(string) string) error {
 	address := busAddress(getenv)
 	if address == "" {
-		return keychainError("there is no keychain here: no session bus is running", nil)
+		e := keychainError("this sign-in is in a keychain, and there is none here: no session bus is running", nil)
+		e.Hint = "use it from the desktop session that it was made in, or sign in again with {program} connect --token-store file"
+		return e
 	}
 	if os.Getenv(busVariable) == address {
 		return nil

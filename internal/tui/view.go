@@ -175,10 +175,11 @@ func (m *model) failureBody(w, h int) body {
 	return body{rows: append(rows, hint...), y: -1}
 }
 
-// capital gives a message, which begins in lower case on the command line, a capital. There is
-// no full stop: hints end in commands that people copy.
+// capital gives a message, which begins in lower case on the command line, a capital, unless it
+// begins with a name or an address. There is no full stop: hints end in commands that people copy.
 func capital(s string) string {
-	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+	word, _, _ := strings.Cut(s, " ")
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' && !strings.ContainsAny(word, ":/_.()") {
 		return strings.ToUpper(s[:1]) + s[1:]
 	}
 	return s
