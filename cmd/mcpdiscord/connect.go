@@ -78,6 +78,11 @@ func (p *program) openTUI(ctx context.Context, cfg client.Config) error {
 	defer cancel()
 	events, pasted := make(chan client.Event, 16), make(chan string)
 	cfg.Paste = pasted
+	if cfg.OpenBrowser != nil {
+		cfg.OpenBrowser = func(ctx context.Context, url string) error { // nothing is written behind the screen
+			return client.OpenBrowser(ctx, url, client.BrowserEnvironment{Getenv: p.getenv})
+		}
+	}
 	cfg.Events = func(e client.Event) {
 		select {
 		case events <- e:

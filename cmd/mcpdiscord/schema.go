@@ -186,6 +186,9 @@ func reason(text string) string {
 		parts = parts[1:]
 	}
 	why := strings.Join(parts, ": ")
+	if _, choices, found := strings.Cut(why, "does not equal any of: "); found {
+		why = "it is none of " + choices
+	}
 	if strings.Contains(why, "<anonymous") {
 		why = "it is none of what is allowed"
 	}

@@ -153,11 +153,12 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *s
 	if err != nil {
 		return nil, usageError("the Discord application is not usable: "+err.Error(), guide, err)
 	}
-	if err := probe(ctx, upstream, logger); err != nil {
-		return nil, err
-	}
 	s.store, err = store.Open(ctx, store.Config{URL: o.store, SigningKey: o.signingKey, EncryptionKey: o.encryptionKey, Logger: logger})
 	if err != nil {
+		return nil, err
+	}
+	// Before the store is bound to an application id that may be a typo.
+	if err := probe(ctx, upstream, logger); err != nil {
 		return nil, err
 	}
 	s.auth, err = authserver.New(ctx, authserver.Config{
@@ -240,7 +241,11 @@ func (p *program) banner(o *serveOptions, listeners []net.Listener) {
 	if !strings.HasSuffix(o.baseURL, ":"+portOf(listeners[0].Addr())) { // what stands before it must know
 		p.note("Listens on:    http://%s", listeners[0].Addr())
 	}
-	p.note("Redirect URI:  %s%s   (register exactly this with Discord)", o.baseURL, o.redirectPath)
+	register := "   (register exactly this with Discord)"
+	if o.dev {
+		register = ""
+	}
+	p.note("Redirect URI:  %s%s%s", o.baseURL, o.redirectPath, register)
 	if mcpURL == defaultServer {
 		p.note("Try it:        %s connect", p.name)
 	} else {

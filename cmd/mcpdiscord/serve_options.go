@@ -47,6 +47,9 @@ func (p *program) completeServe(o *serveOptions) error {
 	if o.encryptionKey, err = p.key("STORAGE_ENCRYPTION_KEY"); err != nil {
 		return err
 	}
+	if o.store != "" && o.store != "memory:" && !strings.HasPrefix(o.store, "bolt:") {
+		return usageError("the store is of no kind that this mcpdiscord knows", "use --store bolt:PATH for a file, or --store memory: to keep nothing", nil)
+	}
 	if o.store == "" {
 		if o.store, err = p.defaultStore(o); err != nil {
 			return err

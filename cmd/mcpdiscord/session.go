@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -144,7 +145,11 @@ func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokenc
 	cfg.Events = p.signInEvents()
 	if !o.noBrowser {
 		cfg.OpenBrowser = func(ctx context.Context, url string) error {
-			return client.OpenBrowser(ctx, url, client.BrowserEnvironment{Getenv: p.getenv})
+			err := client.OpenBrowser(ctx, url, client.BrowserEnvironment{Getenv: p.getenv})
+			if err != nil && !errors.Is(err, client.ErrNoBrowser) && p.getenv("BROWSER") != "" {
+				p.note("The command in BROWSER could not be run: %s", client.PrintableLine(p.getenv("BROWSER")))
+			}
+			return err
 		}
 	}
 	if !isTerminal(p.in) {
