@@ -21,7 +21,8 @@ key=@file, one JSON object, or - for an object on stdin; later ones override.`,
 		Example: `  mcpdiscord call get_user_info
   mcpdiscord call get_user_info --jq .username
   mcpdiscord call list_guilds --login`,
-		GroupID: groupUse,
+		GroupID:     groupUse,
+		Annotations: map[string]string{variables: clientVariables},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError("call needs the name of a tool", "run {program} tools to see them", nil)

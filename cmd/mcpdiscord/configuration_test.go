@@ -94,6 +94,11 @@ func TestHelp(t *testing.T) {
 		if strings.Count(c.Example, "\n") < 2 {
 			t.Errorf("%s: it has fewer than three examples", c.CommandPath())
 		}
+		c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if groupOf(f.Name) == "" {
+				t.Errorf("%s: --%s has no heading in the help", c.CommandPath(), f.Name)
+			}
+		})
 	})
 }
 

@@ -23,8 +23,9 @@ TUI. SERVER is a URL or the name of a saved server.`,
 		Example: `  mcpdiscord connect
   mcpdiscord connect https://mcp.example.com/mcp
   mcpdiscord connect --no-tui --json`,
-		GroupID: groupUse,
-		Args:    atMostOne("SERVER"),
+		GroupID:     groupUse,
+		Annotations: map[string]string{variables: clientVariables},
+		Args:        atMostOne("SERVER"),
 	}
 	f := cmd.Flags()
 	f.SortFlags = false

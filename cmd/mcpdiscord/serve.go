@@ -40,8 +40,11 @@ Keys: JWT_SIGNING_KEY and STORAGE_ENCRYPTION_KEY, else a key file beside the sto
   DISCORD_CLIENT_ID=… DISCORD_CLIENT_SECRET=… mcpdiscord serve --base-url https://mcp.example.com
   mcpdiscord serve --dev --proxy http://127.0.0.1:3000/mcp`,
 		GroupID: groupServe,
-		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), o) },
+		Annotations: map[string]string{variables: `DISCORD_CLIENT_SECRET: the application's secret
+JWT_SIGNING_KEY, STORAGE_ENCRYPTION_KEY: keys of at least 32 bytes
+GOGC, GOMEMLIMIT: of the Go runtime`},
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false

@@ -20,6 +20,11 @@ import (
 // defaultServer is where serve --dev is.
 const defaultServer = "http://localhost:8000/mcp"
 
+// clientVariables are what the commands that may sign in read.
+const clientVariables = `MCPDISCORD_TOKEN: an access token to use as it is
+BROWSER: the command that opens addresses
+NO_COLOR, CLICOLOR_FORCE: no color, color always`
+
 // clientOptions are the flags of the commands that use a server.
 type clientOptions struct {
 	server, tokenStore string

@@ -22,8 +22,9 @@ func (p *program) toolsCommand() *cobra.Command {
 		Example: `  mcpdiscord tools
   mcpdiscord tools list_guilds
   mcpdiscord tools --json --jq '.[].name'`,
-		GroupID: groupUse,
-		Args:    atMostOne("NAME"),
+		GroupID:     groupUse,
+		Annotations: map[string]string{variables: clientVariables},
+		Args:        atMostOne("NAME"),
 	}
 	f := cmd.Flags()
 	f.SortFlags = false

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// flagGroups are the headings of the flags in the help, in this order. A flag
+// means the same in every command, so one table serves all.
+var flagGroups = []struct {
+	title string
+	flags []string
+}{
+	{"Try it", []string{"dev", "emulator-addr", "open"}},
+	{"Address", []string{"addr", "base-url", "addr-file"}},
+	{"Discord", []string{"client-id", "client-secret-file", "scopes", "optional-scopes", "redirect-path", "discord-url"}},
+	{"Clients", []string{"allow-redirect", "allow-origin", "proxy"}},
+	{"Records and tokens", []string{"store", "access-token-ttl", "refresh-grace", "grant-ttl"}},
+	{"Log", []string{"log-format", "log-level"}},
+	{"Server", []string{"server", "timeout"}},
+	{"Sign-in", []string{"login", "token-store", "no-browser", "callback-port", "login-timeout", "scope"}},
+	{"Output", []string{"no-tui", "json", "jq", "raw", "output"}},
+	{"Help", []string{"help"}},
+}
+
+// groupOf is the heading of a flag, "" for none.
+func groupOf(flag string) string {
+	for _, g := range flagGroups {
+		if slices.Contains(g.flags, flag) {
+			return g.title
+		}
+	}
+	return ""
+}
+
+// variables is the annotation of a command with the variables that it reads
+// and that are no flag's own.
+const variables = "variables"
+
+// flagHelp is a command's flags under their headings, as the help shows them.
+func flagHelp(cmd *cobra.Command) string {
+	var b strings.Builder
+	for _, g := range flagGroups {
+		some := pflag.NewFlagSet(g.title, pflag.ContinueOnError)
+		some.SortFlags = false
+		for _, name := range g.flags {
+			if f := cmd.LocalFlags().Lookup(name); f != nil && !f.Hidden {
+				some.AddFlag(f)
+			}
+		}
+		if some.HasFlags() {
+			b.WriteString("\n\n" + g.title + ":\n" + strings.TrimRight(some.FlagUsages(), "\n"))
+		}
+	}
+	return b.String()
+}
+
+// variableHelp says which variables a command reads.
+func variableHelp(cmd *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString("\n\nVariables:\n")
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if names := f.Annotations[envName]; len(names) == 1 && names[0] != "-" {
+			b.WriteString("  " + names[0] + " for --" + f.Name + "\n")
+		}
+	})
+	if extra := cmd.Annotations[variables]; extra != "" {
+		b.WriteString("  " + strings.ReplaceAll(extra, "\n", "\n  ") + "\n")
+	}
+	b.WriteString("  any other flag --a-b is MCPDISCORD_A_B")
+	return b.String()
+}
