@@ -23,7 +23,7 @@ test: setup ## everything, under the race detector; then a real keychain and a r
 	$(GO) test -tags chromium -run Chromium -count=1 -timeout 3m ./cmd/mcpdiscord
 
 lint: ## formatted, tidy, linted; vetted and built for six targets
-	@test -z "$$($(GO) tool -modfile=tools/go.mod golangci-lint fmt --diff | head -n 40 | tee /dev/stderr)"
+	@diff="$$($(LINT) fmt --diff)"; [ -z "$$diff" ] || { head -n 40 <<<"$$diff"; echo "hint: make format" >&2; exit 1; }
 	$(GO) mod tidy -diff
 	$(LINT) run ./...
 	GOOS=darwin $(GO) vet ./...
