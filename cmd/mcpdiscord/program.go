@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"text/template"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -94,7 +93,7 @@ func (p *program) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.PersistentFlags().StringVar(&p.color, "color", "auto", "when to color: auto, always, never")
-	cobra.AddTemplateFuncs(template.FuncMap{"flagHelp": flagHelp, "variableHelp": variableHelp})
+	addTemplateFuncs()
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(helpTemplate)
 	root.AddGroup(&cobra.Group{ID: groupServe, Title: "Serve:"}, &cobra.Group{ID: groupUse, Title: "Use:"}, &cobra.Group{ID: groupCare, Title: "Care:"})
