@@ -47,6 +47,8 @@ var (
 // budget decides whether and when a call may leave. The limiters go by the
 // clock they sleep by; holds and the breaker last minutes and go by now.
 type budget struct {
+	reserving sync.Mutex // see reserve
+
 	now    func() time.Time
 	log    *slog.Logger
 	turns  [classes][]*rate.Limiter // all of them must agree, the narrowest first
@@ -90,7 +92,7 @@ func (b *budget) admit(ctx context.Context, cl class, key holdKey) (time.Duratio
 		return wait, err
 	}
 	for _, limiter := range b.turns[cl] {
-		if wait, err := turn(ctx, limiter, maxWait[cl]); err != nil {
+		if wait, err := b.turn(ctx, limiter, maxWait[cl]); err != nil {
 			return wait, err
 		}
 	}
@@ -100,17 +102,10 @@ func (b *budget) admit(ctx context.Context, cl class, key holdKey) (time.Duratio
 
 // turn takes one token of limiter, or fails at once when it would take longer
 // than most or than ctx lives.
-func turn(ctx context.Context, limiter *rate.Limiter, most time.Duration) (time.Duration, error) {
-	now := time.Now()
-	reservation := limiter.ReserveN(now, 1)
-	wait := reservation.DelayFrom(now)
-	deadline, has := ctx.Deadline()
-	if wait > most || has && now.Add(wait).After(deadline) {
-		reservation.CancelAt(now)
-		return wait, errOverBudget
-	}
-	if wait == 0 {
-		return 0, nil
+func (b *budget) turn(ctx context.Context, limiter *rate.Limiter, most time.Duration) (time.Duration, error) {
+	reservation, wait, err := b.reserve(ctx, limiter, most)
+	if err != nil || wait == 0 {
+		return wait, err
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -121,6 +116,23 @@ func turn(ctx context.Context, limiter *rate.Limiter, most time.Duration) (time.
 		reservation.Cancel()
 		return 0, context.Cause(ctx)
 	}
+}
+
+// reserve takes a token of the future, or gives it back at once. One at a time:
+// a limiter gets a token back whole only while nobody has reserved after it, and
+// a flood of refusals would otherwise have spent seconds of the budget.
+func (b *budget) reserve(ctx context.Context, limiter *rate.Limiter, most time.Duration) (*rate.Reservation, time.Duration, error) {
+	b.reserving.Lock()
+	defer b.reserving.Unlock()
+	now := time.Now()
+	reservation := limiter.ReserveN(now, 1)
+	wait := reservation.DelayFrom(now)
+	deadline, has := ctx.Deadline()
+	if wait > most || has && now.Add(wait).After(deadline) {
+		reservation.CancelAt(now)
+		return nil, wait, errOverBudget
+	}
+	return reservation, wait, nil
 }
 
 // closed reports a hold or an open breaker.
