@@ -156,7 +156,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *s
 	if err != nil {
 		return nil, usageError("the Discord application is not usable: "+err.Error(), guide, err)
 	}
-	s.store, err = store.Open(ctx, store.Config{URL: o.store, SigningKey: o.signingKey, EncryptionKey: o.encryptionKey, Logger: logger})
+	s.store, err = store.Open(ctx, store.Config{URL: o.store, SigningKeys: o.signingKeys, EncryptionKeys: o.encryptionKeys, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *s
 	}
 	s.auth, err = authserver.New(ctx, authserver.Config{
 		BaseURL: o.baseURL, Discord: upstream, DiscordURL: o.boundTo(), ApplicationID: o.clientID,
-		Store: s.store, SigningKey: s.store.SigningKey,
+		Store: s.store, SigningKey: s.store.SigningKeys[0],
 		Scopes: o.scopes, OptionalScopes: o.optionalScopes, RedirectPath: o.redirectPath, AllowRedirect: o.allowRedirect,
 		AccessTokenTTL: o.accessTokenTTL, RefreshGrace: o.refreshGrace, GrantTTL: o.grantTTL, Logger: logger,
 	})
@@ -174,7 +174,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *s
 		return nil, fromAuthserver(err)
 	}
 	// A key of its own for each use (RFC 5869).
-	proxyKey, err := hkdf.Key(sha256.New, s.store.SigningKey, nil, "mcpdiscord proxied session", 32)
+	proxyKey, err := hkdf.Key(sha256.New, s.store.SigningKeys[0], nil, "mcpdiscord proxied session", 32)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,20 +17,20 @@ import (
 
 // serveOptions are the flags of serve.
 type serveOptions struct {
-	addr, baseURL, addrFile    string
-	clientID, clientSecretFile string
-	discordURL, redirectPath   string
-	scopes, optionalScopes     []string
-	allowRedirect, allowOrigin []string
-	proxy, store               string
-	accessTokenTTL             time.Duration
-	refreshGrace, grantTTL     time.Duration
-	dev                        bool
-	emulatorAddr               string
-	logs                       logFlags
-	signingKey, encryptionKey  []byte
-	clientSecret               discord.Secret
-	environmentIgnored         []string
+	addr, baseURL, addrFile     string
+	clientID, clientSecretFile  string
+	discordURL, redirectPath    string
+	scopes, optionalScopes      []string
+	allowRedirect, allowOrigin  []string
+	proxy, store                string
+	accessTokenTTL              time.Duration
+	refreshGrace, grantTTL      time.Duration
+	dev                         bool
+	emulatorAddr                string
+	logs                        logFlags
+	signingKeys, encryptionKeys [][]byte
+	clientSecret                discord.Secret
+	environmentIgnored          []string
 }
 
 // completeServe checks the flags and reads the secrets, before anything is
@@ -41,10 +42,10 @@ func (p *program) completeServe(o *serveOptions) error {
 	o.scopes, o.optionalScopes = trimmed(o.scopes), trimmed(o.optionalScopes)
 	o.allowRedirect, o.allowOrigin = trimmed(o.allowRedirect), trimmed(o.allowOrigin)
 	var err error
-	if o.signingKey, err = p.key("JWT_SIGNING_KEY"); err != nil {
+	if o.signingKeys, err = p.keys("JWT_SIGNING_KEY"); err != nil {
 		return err
 	}
-	if o.encryptionKey, err = p.key("STORAGE_ENCRYPTION_KEY"); err != nil {
+	if o.encryptionKeys, err = p.keys("STORAGE_ENCRYPTION_KEY"); err != nil {
 		return err
 	}
 	if o.store != "" && o.store != "memory:" && !strings.HasPrefix(o.store, "bolt:") {
@@ -159,17 +160,18 @@ func readSecret(path string) (discord.Secret, error) {
 	return discord.Secret(secret), nil
 }
 
-// key reads a key from the environment; nil where there is none.
-func (p *program) key(variable string) ([]byte, error) {
+// keys reads keys from the environment; nil where there is none.
+func (p *program) keys(variable string) ([][]byte, error) {
 	value := p.getenv(variable)
 	if value == "" {
 		return nil, nil
 	}
-	key, err := store.ParseKey(value)
-	if err != nil {
-		return nil, usageError(variable+" is not a key of at least 32 bytes", "make one with: openssl rand -base64 32", err)
+	keys, err := store.ParseKeys(value)
+	var refused *store.Error
+	if errors.As(err, &refused) {
+		return nil, usageError(variable+" is not a key of at least 32 bytes, or several with commas between", refused.Hint, err)
 	}
-	return key, nil
+	return keys, err
 }
 
 // trimmed is a list without the spaces around its items, and without empty ones.

@@ -32,6 +32,27 @@ func ParseKey(s string) ([]byte, error) {
 	}
 }
 
+// ParseKeys reads keys with commas between, each as [ParseKey] does. The first
+// is the one to use, the others are those that it replaces. A key with a comma
+// in it must be written as base64. The error is an [*Error] that repeats none.
+func ParseKeys(s string) ([][]byte, error) {
+	var keys [][]byte
+	for part := range strings.SplitSeq(s, ",") {
+		key, err := ParseKey(part)
+		if err != nil && strings.Contains(s, ",") {
+			return nil, &Error{
+				Message: fmt.Sprintf("of keys with commas between, each has at least %d bytes", MinKey),
+				Hint:    "write them as new,old, and a key that has a comma in it as base64; make one with: openssl rand -base64 32",
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
 // decodeKey reads any of the four forms of base64.
 func decodeKey(s string) ([]byte, bool) {
 	if len(s)%4 == 0 { // else its padding is not padding

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mcpdiscord/mcpdiscord/internal/store"
 )
 
@@ -65,4 +67,33 @@ func FuzzParseKey(f *testing.F) {
 			t.Fatalf("error repeats the key: %v", err)
 		}
 	})
+}
+
+func TestParseKeys(t *testing.T) {
+	t.Parallel()
+	first, second := base64.StdEncoding.EncodeToString(testKey), string(otherKey)
+	for _, tc := range []struct {
+		name, in string
+		want     [][]byte
+	}{
+		{"one", first, [][]byte{testKey}},
+		{"new and old", first + "," + second, [][]byte{testKey, otherKey}},
+		{"blanks", " " + first + " ,\n" + second, [][]byte{testKey, otherKey}},
+		{"empty", "", nil},
+		{"a comma too many", first + ",", nil},
+		{"one is short", first + "," + second[1:31], nil},
+		{"a comma in a raw key", "correct horse battery staple, they say", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := store.ParseKeys(tc.in)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("ParseKeys (-want +got):\n%s", diff)
+			}
+			var refused *store.Error
+			if tc.want == nil && (!errors.As(err, &refused) || strings.Contains(err.Error()+refused.Hint, "horse")) {
+				t.Errorf("error is %#v", err)
+			}
+		})
+	}
 }

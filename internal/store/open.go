@@ -17,12 +17,12 @@ import (
 type Config struct {
 	URL string // bolt:PATH or memory:
 
-	// SigningKey and EncryptionKey come from the environment, see [ParseKey].
-	// Where one is nil, it is derived from the key file beside the store
-	// (PATH.key), which is made with a new store; a store in memory then has
-	// random keys.
-	SigningKey    []byte
-	EncryptionKey []byte
+	// SigningKeys and EncryptionKeys come from the environment, see
+	// [ParseKeys]. The first signs or seals; all verify or open. Where there is
+	// none, one is derived from the key file beside the store (PATH.key), which
+	// is made with a new store; a store in memory then has random keys.
+	SigningKeys    [][]byte
+	EncryptionKeys [][]byte
 
 	Now    func() time.Time // nil means time.Now
 	Logger *slog.Logger     // nil: nothing is logged
@@ -31,7 +31,7 @@ type Config struct {
 // Opened is a store that is ready for use: sealed, and bound to its keys.
 type Opened struct {
 	authserver.Store
-	SigningKey []byte // at least MinKey bytes
+	SigningKeys [][]byte // at least one, each of at least MinKey bytes; the first signs
 }
 
 // The check record tells whether the keys fit. It is the first record of a
@@ -72,14 +72,16 @@ func Open(ctx context.Context, cfg Config) (*Opened, error) {
 }
 
 func checkKeys(cfg Config) error {
-	for _, key := range []struct {
-		name  string
-		value []byte
-	}{{"JWT_SIGNING_KEY", cfg.SigningKey}, {"STORAGE_ENCRYPTION_KEY", cfg.EncryptionKey}} {
-		if key.value != nil && len(key.value) < MinKey {
-			return &Error{
-				Message: fmt.Sprintf("%s is too short: at least %d bytes are needed", key.name, MinKey),
-				Hint:    "make one with: openssl rand -base64 32",
+	for _, of := range []struct {
+		name string
+		keys [][]byte
+	}{{"JWT_SIGNING_KEY", cfg.SigningKeys}, {"STORAGE_ENCRYPTION_KEY", cfg.EncryptionKeys}} {
+		for _, key := range of.keys {
+			if len(key) < MinKey {
+				return &Error{
+					Message: fmt.Sprintf("%s is too short: at least %d bytes are needed", of.name, MinKey),
+					Hint:    "make one with: openssl rand -base64 32",
+				}
 			}
 		}
 	}
@@ -120,7 +122,7 @@ func bind(ctx context.Context, cfg Config, inner authserver.Store, path string) 
 	if err != nil {
 		return nil, err
 	}
-	s, err := Seal(inner, encryption)
+	s, err := Seal(inner, encryption...)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +134,7 @@ func bind(ctx context.Context, cfg Config, inner authserver.Store, path string) 
 	if err != nil {
 		return nil, usable(ctx, path, err)
 	}
-	return &Opened{Store: s, SigningKey: signing}, nil
+	return &Opened{Store: s, SigningKeys: signing}, nil
 }
 
 // isUsed reports whether the store has keys already. A store with records but
@@ -159,24 +161,28 @@ func isUsed(ctx context.Context, inner authserver.Store, path string) (bool, err
 
 // findKeys takes the keys from the environment, and what is not there from the
 // key file. It makes the key file of a new store, never one of a used store.
-func findKeys(cfg Config, path string, used bool) (signing, encryption []byte, err error) {
-	signing, encryption = cfg.SigningKey, cfg.EncryptionKey
-	if signing != nil && encryption != nil {
+func findKeys(cfg Config, path string, used bool) (signing, encryption [][]byte, err error) {
+	signing, encryption = cfg.SigningKeys, cfg.EncryptionKeys
+	if len(signing) > 0 && len(encryption) > 0 {
 		return signing, encryption, nil
 	}
 	root, err := rootKey(path, used)
 	if err != nil {
 		return nil, nil, err
 	}
-	if signing == nil {
-		if signing, err = derive(root, "signing", MinKey); err != nil {
+	if len(signing) == 0 {
+		key, err := derive(root, "signing", MinKey)
+		if err != nil {
 			return nil, nil, err
 		}
+		signing = [][]byte{key}
 	}
-	if encryption == nil {
-		if encryption, err = derive(root, "encryption", MinKey); err != nil {
+	if len(encryption) == 0 {
+		key, err := derive(root, "encryption", MinKey)
+		if err != nil {
 			return nil, nil, err
 		}
+		encryption = [][]byte{key}
 	}
 	return signing, encryption, nil
 }
@@ -216,7 +222,7 @@ func fits(ctx context.Context, s authserver.Store, cfg Config, path string) erro
 		Hint:    "set it to what it was when the store was made, or unset it if there was none",
 		Err:     err,
 	}
-	if cfg.EncryptionKey == nil {
+	if len(cfg.EncryptionKeys) == 0 {
 		e.Message = fmt.Sprintf("the key file %s does not fit the store %s", path+keySuffix, path)
 		e.Hint = "restore the key file that belongs to the store, or set STORAGE_ENCRYPTION_KEY if the store was made with one"
 	}

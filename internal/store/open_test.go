@@ -90,8 +90,8 @@ func TestOpenKeepsKeys(t *testing.T) {
 		t.Errorf("key file is %q", keyFile)
 	}
 	second := open(t, path)
-	if !bytes.Equal(first.SigningKey, second.SigningKey) || len(second.SigningKey) < store.MinKey {
-		t.Errorf("signing keys are %d and %d bytes and differ", len(first.SigningKey), len(second.SigningKey))
+	if !bytes.Equal(first.SigningKeys[0], second.SigningKeys[0]) || len(second.SigningKeys[0]) < store.MinKey {
+		t.Errorf("signing keys are %d and %d bytes and differ", len(first.SigningKeys[0]), len(second.SigningKeys[0]))
 	}
 	if got := get(t, second, authserver.KindGrant, "a"); string(got) != "1" {
 		t.Errorf("a is %q", got)
@@ -102,10 +102,10 @@ func TestOpenKeepsKeys(t *testing.T) {
 	if err != nil || len(rootKey) != 32 {
 		t.Fatalf("key is %d bytes, %v", len(rootKey), err)
 	}
-	if bytes.Equal(rootKey, first.SigningKey) {
+	if bytes.Equal(rootKey, first.SigningKeys[0]) {
 		t.Error("the signing key is the key of the file itself")
 	}
-	wantRefused(t, store.Config{URL: "bolt:" + path, EncryptionKey: first.SigningKey}, "STORAGE_ENCRYPTION_KEY does not fit")
+	wantRefused(t, store.Config{URL: "bolt:" + path, EncryptionKeys: first.SigningKeys}, "STORAGE_ENCRYPTION_KEY does not fit")
 	for _, name := range []string{path, path + ".key", filepath.Dir(path)} {
 		info, err := os.Stat(name)
 		if err != nil {
@@ -138,10 +138,10 @@ func TestOpenIsSealed(t *testing.T) {
 func TestOpenWithKeysOfEnvironment(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "store.db")
-	cfg := store.Config{URL: "bolt:" + path, SigningKey: otherKey, EncryptionKey: testKey}
+	cfg := store.Config{URL: "bolt:" + path, SigningKeys: [][]byte{otherKey}, EncryptionKeys: [][]byte{testKey}}
 	s := openWith(t, cfg)
 	create(t, s, authserver.KindGrant, "a", "1")
-	if !bytes.Equal(s.SigningKey, otherKey) {
+	if !bytes.Equal(s.SigningKeys[0], otherKey) {
 		t.Error("signing key is not the one of the environment")
 	}
 	closeStore(t, s)
@@ -158,8 +158,8 @@ func TestOpenWithOneKeyOfEnvironment(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "store.db")
 	first := used(t, path)
-	s := openWith(t, store.Config{URL: "bolt:" + path, SigningKey: otherKey})
-	if !bytes.Equal(s.SigningKey, otherKey) {
+	s := openWith(t, store.Config{URL: "bolt:" + path, SigningKeys: [][]byte{otherKey}})
+	if !bytes.Equal(s.SigningKeys[0], otherKey) {
 		t.Error("signing key is not the one of the environment")
 	}
 	if got := get(t, s, authserver.KindGrant, "a"); string(got) != "1" {
@@ -168,24 +168,24 @@ func TestOpenWithOneKeyOfEnvironment(t *testing.T) {
 	closeStore(t, s)
 
 	path = filepath.Join(t.TempDir(), "store.db")
-	s = openWith(t, store.Config{URL: "bolt:" + path, EncryptionKey: testKey})
-	if len(s.SigningKey) < store.MinKey || bytes.Equal(s.SigningKey, first.SigningKey) {
+	s = openWith(t, store.Config{URL: "bolt:" + path, EncryptionKeys: [][]byte{testKey}})
+	if len(s.SigningKeys[0]) < store.MinKey || bytes.Equal(s.SigningKeys[0], first.SigningKeys[0]) {
 		t.Error("signing key is not made anew")
 	}
 	closeStore(t, s)
 	wantRefused(t, store.Config{URL: "bolt:" + path}, "key file "+path+".key does not fit")
-	openWith(t, store.Config{URL: "bolt:" + path, EncryptionKey: testKey})
+	openWith(t, store.Config{URL: "bolt:" + path, EncryptionKeys: [][]byte{testKey}})
 }
 
 func TestOpenMemoryKeysDiffer(t *testing.T) {
 	t.Parallel()
 	a := openWith(t, store.Config{URL: "memory:"})
 	b := openWith(t, store.Config{URL: "memory:"})
-	if bytes.Equal(a.SigningKey, b.SigningKey) || len(a.SigningKey) < store.MinKey {
+	if bytes.Equal(a.SigningKeys[0], b.SigningKeys[0]) || len(a.SigningKeys[0]) < store.MinKey {
 		t.Error("two stores in memory share a signing key")
 	}
-	c := openWith(t, store.Config{URL: "memory:", SigningKey: testKey})
-	if !bytes.Equal(c.SigningKey, testKey) {
+	c := openWith(t, store.Config{URL: "memory:", SigningKeys: [][]byte{testKey}})
+	if !bytes.Equal(c.SigningKeys[0], testKey) {
 		t.Error("signing key is not the one of the environment")
 	}
 }

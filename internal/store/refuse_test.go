@@ -200,8 +200,8 @@ func TestOpenRefusesURL(t *testing.T) {
 func TestOpenRefusesShortKeys(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "store.db")
-	wantRefused(t, store.Config{URL: "bolt:" + path, SigningKey: testKey[:31]}, "JWT_SIGNING_KEY is too short")
-	wantRefused(t, store.Config{URL: "bolt:" + path, EncryptionKey: []byte{}}, "STORAGE_ENCRYPTION_KEY is too short")
+	wantRefused(t, store.Config{URL: "bolt:" + path, SigningKeys: [][]byte{testKey, testKey[:31]}}, "JWT_SIGNING_KEY is too short")
+	wantRefused(t, store.Config{URL: "bolt:" + path, EncryptionKeys: [][]byte{{}}}, "STORAGE_ENCRYPTION_KEY is too short")
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a store was made: %v", err)
 	}

@@ -40,18 +40,29 @@ type sealed struct {
 	keys    map[keyID]cipher.AEAD
 }
 
-// Seal returns inner with every value sealed under key, which has at least
-// MinKey bytes, with XChaCha20-Poly1305. What does not open is ErrSealed. The
-// result owns inner.
-func Seal(inner authserver.Store, key []byte) (authserver.Store, error) {
-	if len(key) < MinKey {
-		return nil, fmt.Errorf("key of %d bytes: at least %d are needed", len(key), MinKey)
+// Seal returns inner with every value sealed under the first of keys, with
+// XChaCha20-Poly1305. What was sealed under any of them opens; it is sealed
+// under the first when it is next written. What does not open is ErrSealed.
+// Each key has at least MinKey bytes. The result owns inner.
+func Seal(inner authserver.Store, keys ...[]byte) (authserver.Store, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("sealing needs a key")
 	}
-	id, aead, err := sealer(key)
-	if err != nil {
-		return nil, err
+	s := &sealed{inner: inner, keys: make(map[keyID]cipher.AEAD, len(keys))}
+	for i, key := range keys {
+		if len(key) < MinKey {
+			return nil, fmt.Errorf("key of %d bytes: at least %d are needed", len(key), MinKey)
+		}
+		id, aead, err := sealer(key)
+		if err != nil {
+			return nil, err
+		}
+		s.keys[id] = aead
+		if i == 0 {
+			s.primary = id
+		}
 	}
-	return &sealed{inner: inner, primary: id, keys: map[keyID]cipher.AEAD{id: aead}}, nil
+	return s, nil
 }
 
 // sealer derives from a key the one that seals, and its public id.
