@@ -15,6 +15,7 @@ package client
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -79,6 +80,9 @@ type Config struct {
 	// Transport carries every HTTP request; nil: one that dials only where a
 	// sign-in with this server may lead.
 	Transport http.RoundTripper
+	// Debug gets every HTTP exchange in words, without secrets: one Write for
+	// each request, answer, body, and event of a stream. nil: none.
+	Debug io.Writer
 	// Version is our own version, told to the server.
 	Version string
 	// Logger gets one line per step and never a secret; nil: none.

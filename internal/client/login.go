@@ -195,6 +195,7 @@ type flow struct {
 
 func (l *login) newFlow(session *tokencache.Session) *flow {
 	f := &flow{session: session, state: rand.Text(), verifier: oauth2.GenerateVerifier()}
+	l.debug.hide(f.state, f.verifier)
 	config := oauth2.Config{
 		ClientID: session.ClientID, RedirectURL: session.RedirectURI, Scopes: l.scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: l.authority.authorizationEndpoint},

@@ -39,6 +39,7 @@ type signer struct {
 	gate chan struct{}
 
 	announce sync.Mutex // serializes cfg.Events
+	debug    *debugger  // nil: nobody watches
 
 	mu      sync.Mutex
 	session *tokencache.Session // nil: not signed in
@@ -59,6 +60,8 @@ func newSigner(cfg Config) (*signer, error) {
 	}
 	s := &signer{cfg: cfg, log: cfg.Logger, url: u, server: u.String(), reach: reachOf(u), gate: make(chan struct{}, 1), early: renewEarly}
 	mcp, oauth, done := s.reach.transports(cfg.Transport)
+	s.debug = newDebugger(cfg)
+	mcp, oauth = s.debug.over(mcp), s.debug.over(oauth)
 	s.mcp, s.oauth, s.done = mcpClient(mcp), s.reach.oauthClient(oauth), done
 	return s, nil
 }
@@ -104,6 +107,7 @@ func (s *signer) read(ctx context.Context, key tokencache.Key) (*tokencache.Sess
 	if err != nil {
 		return nil, s.cacheError(err)
 	}
+	s.debug.hideSession(session)
 	return session, nil
 }
 
@@ -125,6 +129,7 @@ func (s *signer) cacheError(err error) error {
 
 // adopt makes the session the one in use; nil: none.
 func (s *signer) adopt(session *tokencache.Session) {
+	s.debug.hideSession(session)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session = session
