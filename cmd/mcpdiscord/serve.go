@@ -166,7 +166,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *s
 	}
 	s.auth, err = authserver.New(ctx, authserver.Config{
 		BaseURL: o.baseURL, Discord: upstream, DiscordURL: o.boundTo(), ApplicationID: o.clientID,
-		Store: s.store, SigningKey: s.store.SigningKeys[0],
+		Store: s.store, SigningKeys: s.store.SigningKeys,
 		Scopes: o.scopes, OptionalScopes: o.optionalScopes, RedirectPath: o.redirectPath, AllowRedirect: o.allowRedirect,
 		AccessTokenTTL: o.accessTokenTTL, RefreshGrace: o.refreshGrace, GrantTTL: o.grantTTL, Logger: logger,
 	})
@@ -174,13 +174,15 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *s
 		return nil, fromAuthserver(err)
 	}
 	// A key of its own for each use (RFC 5869).
-	proxyKey, err := hkdf.Key(sha256.New, s.store.SigningKeys[0], nil, "mcpdiscord proxied session", 32)
-	if err != nil {
-		return nil, err
+	proxyKeys := make([][]byte, len(s.store.SigningKeys))
+	for i, key := range s.store.SigningKeys {
+		if proxyKeys[i], err = hkdf.Key(sha256.New, key, nil, "mcpdiscord proxied session", 32); err != nil {
+			return nil, err
+		}
 	}
 	cfg := server.Config{
 		BaseURL: o.baseURL, Auth: s.auth, Discord: upstream, AllowOrigin: o.allowOrigin, Dev: o.dev,
-		Version: buildVersion(), ProxyKey: proxyKey, Logger: logger,
+		Version: buildVersion(), ProxyKeys: proxyKeys, Logger: logger,
 	}
 	if o.proxy != "" {
 		if cfg.Proxy, err = url.Parse(o.proxy); err != nil {

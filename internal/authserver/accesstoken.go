@@ -76,10 +76,11 @@ func (s *Server) parseAccess(token string, now time.Time) (*accessClaims, error)
 		return nil, ErrInvalidToken
 	}
 	header := jws.Signatures[0].Protected
-	if header.KeyID != s.keys.kid || header.ExtraHeaders[jose.HeaderType] != accessType {
+	key := s.keys.named(header.KeyID)
+	if key == nil || header.ExtraHeaders[jose.HeaderType] != accessType {
 		return nil, ErrInvalidToken
 	}
-	payload, err := jws.Verify(s.keys.jwt)
+	payload, err := jws.Verify(key.jwt)
 	if err != nil {
 		return nil, ErrInvalidToken
 	}

@@ -10,7 +10,6 @@ package authserver
 
 import (
 	"context"
-	"crypto/cipher"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -20,7 +19,7 @@ import (
 )
 
 // Config describes an authorization server. BaseURL, Discord, ApplicationID,
-// Store and SigningKey are required.
+// Store and SigningKeys are required.
 type Config struct {
 	BaseURL       string // the issuer: scheme and authority alone
 	ServerName    string // on the pages; "" means the host of BaseURL
@@ -28,7 +27,7 @@ type Config struct {
 	DiscordURL    string // what Discord talks to; the store is bound to it
 	ApplicationID string // Discord's id of our application; the store is bound to it
 	Store         Store
-	SigningKey    []byte // at least 32 bytes; every key is derived from it
+	SigningKeys   [][]byte // at least 32 bytes each; every key is derived from them. The first signs, all verify
 
 	Scopes         []string // required at every sign-in; nil means identify
 	OptionalScopes []string // granted when asked for; nil means none
@@ -40,8 +39,9 @@ type Config struct {
 	GrantTTL       time.Duration // without refresh; 0 means 30 days
 	MaxClients     int           // registered clients; 0 means 10,000
 
-	Logger *slog.Logger     // nil: nothing is logged
-	Now    func() time.Time // nil: time.Now
+	Audit  func(ctx context.Context, e Event) // takes the audit trail, quickly; nil: it goes to Logger
+	Logger *slog.Logger                       // nil: nothing is logged
+	Now    func() time.Time                   // nil: time.Now
 }
 
 // ResourcePath is where the MCP server is, below BaseURL.
@@ -52,15 +52,17 @@ type Server struct {
 	cfg      Config // with every default filled in
 	base     baseURL
 	resource string // BaseURL + ResourcePath
-	keys     keys
+	keys     keyring
 	log      *slog.Logger
 	now      func() time.Time
 
-	requests cipher.AEAD // seals pending requests, see seal.go
-	origins  *http.CrossOriginProtection
-	clients  clientIndex
-	pages    *pages
-	mem      *memory // see memory.go
+	origins *http.CrossOriginProtection
+	clients clientIndex
+	pages   *pages
+	mem     *memory // see memory.go
+
+	trail    *trail    // see audit.go
+	counters *counters // see stats.go
 }
 
 // New checks the configuration and binds the store to it: a store that belongs
@@ -75,12 +77,13 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		cfg:      cfg,
 		base:     base,
 		resource: cfg.BaseURL + ResourcePath,
-		keys:     deriveKeys(cfg.SigningKey),
 		log:      cfg.Logger,
 		now:      cfg.Now,
 		origins:  http.NewCrossOriginProtection(),
+		trail:    newTrail(),
+		counters: newCounters(),
 	}
-	if s.requests, err = newSeal(s.keys.request); err != nil {
+	if s.keys, err = deriveKeyring(cfg.SigningKeys); err != nil {
 		return nil, err
 	}
 	if err := s.origins.AddTrustedOrigin(cfg.BaseURL); err != nil {

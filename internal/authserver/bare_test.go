@@ -44,7 +44,7 @@ func newBare(tb testing.TB) *bare {
 		DiscordURL:    "http://127.0.0.1:1",
 		ApplicationID: "1",
 		Store:         b.store,
-		SigningKey:    signingKey(),
+		SigningKeys:   [][]byte{signingKey()},
 	})
 	if err != nil {
 		tb.Fatal(err)

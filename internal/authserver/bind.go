@@ -17,7 +17,7 @@ type binding struct {
 	Issuer        string `json:"issuer"`
 	ApplicationID string `json:"application_id"`
 	DiscordURL    string `json:"discord_url"`
-	KeyID         string `json:"key_id"`
+	KeyID         string `json:"key_id"` // of the key that signs
 }
 
 // BindError says that a store belongs to another server than the configured
@@ -53,8 +53,16 @@ func (s *Server) bind(ctx context.Context) error {
 		return &BindError{What: "Discord application", Stored: stored.ApplicationID, Configured: ours.ApplicationID}
 	case stored.DiscordURL != ours.DiscordURL:
 		return &BindError{What: "Discord URL", Stored: stored.DiscordURL, Configured: ours.DiscordURL}
-	case stored.KeyID != ours.KeyID:
+	case s.keys.named(stored.KeyID) == nil: // tokens are signed with one that we do not have
 		return &BindError{What: "signing key"}
+	case stored.KeyID == ours.KeyID:
+		return nil
 	}
-	return nil
+	return update(ctx, s, KindMeta, bindingID, func(old *binding) (*binding, time.Time, error) {
+		if old == nil || s.keys.named(old.KeyID) == nil {
+			return nil, time.Time{}, &BindError{What: "signing key"}
+		}
+		old.KeyID = ours.KeyID
+		return old, time.Time{}, nil
+	})
 }

@@ -58,8 +58,13 @@ func (cfg *Config) complete() (baseURL, error) {
 		return base, errors.New("no Discord application id")
 	case cfg.Store == nil:
 		return base, errors.New("no store")
-	case len(cfg.SigningKey) < minSigningKey:
-		return base, fmt.Errorf("the signing key has %d bytes, fewer than %d", len(cfg.SigningKey), minSigningKey)
+	case len(cfg.SigningKeys) == 0:
+		return base, errors.New("no signing key")
+	}
+	for _, key := range cfg.SigningKeys {
+		if len(key) < minSigningKey {
+			return base, fmt.Errorf("a signing key has %d bytes, fewer than %d", len(key), minSigningKey)
+		}
 	}
 	cfg.ServerName = cmp.Or(cleanName(cfg.ServerName, maxServerName), base.Host)
 	cfg.RedirectPath = cmp.Or(cfg.RedirectPath, defaultRedirectPath)

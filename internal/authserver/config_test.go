@@ -50,7 +50,7 @@ func TestNewRefuses(t *testing.T) {
 		"no Discord":           {func(cfg *authserver.Config) { cfg.Discord = nil }, "Discord client"},
 		"no application":       {func(cfg *authserver.Config) { cfg.ApplicationID = "" }, "application id"},
 		"no store":             {func(cfg *authserver.Config) { cfg.Store = nil }, "store"},
-		"short key":            {func(cfg *authserver.Config) { cfg.SigningKey = make([]byte, 31) }, "31 bytes"},
+		"short key":            {func(cfg *authserver.Config) { cfg.SigningKeys = [][]byte{make([]byte, 31)} }, "31 bytes"},
 		"no identify":          {func(cfg *authserver.Config) { cfg.Scopes = []string{"guilds"} }, "identify"},
 		"odd scope":            {func(cfg *authserver.Config) { cfg.OptionalScopes = []string{"a b"} }, "malformed"},
 		"negative TTL":         {func(cfg *authserver.Config) { cfg.GrantTTL = -1 }, "negative"},
@@ -136,7 +136,7 @@ func TestBind(t *testing.T) {
 	}{
 		"base URL":    {public, &authserver.BindError{What: "base URL", Stored: loopbackBase, Configured: publicBase}},
 		"application": {func(cfg *authserver.Config) { cfg.ApplicationID = "2" }, &authserver.BindError{What: "Discord application", Stored: "157730590492196864", Configured: "2"}},
-		"key":         {func(cfg *authserver.Config) { cfg.SigningKey = bytes.Repeat([]byte{8}, 32) }, &authserver.BindError{What: "signing key"}},
+		"key":         {func(cfg *authserver.Config) { cfg.SigningKeys = [][]byte{bytes.Repeat([]byte{8}, 32)} }, &authserver.BindError{What: "signing key"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -41,7 +41,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return errInvalidRequest("The answer was neither Approve nor Deny.")
 	}
-	state := s.discordState(p, browser)
+	state := discordState(p, browser)
 	if err := s.saveAnswer(r.Context(), p, state, &AuthorizationRequest{
 		ClientID:      p.ClientID,
 		RedirectURI:   p.RedirectURI,
@@ -49,7 +49,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) error {
 		Scopes:        p.Scopes,
 		CodeChallenge: p.CodeChallenge,
 		Resource:      s.resource,
-		Verifier:      s.discordVerifier(p, browser),
+		Verifier:      discordVerifier(p, browser),
 		Denied:        denied,
 	}); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) error {
 	// Only now, right before Discord: a state that nobody approved must not be
 	// in any browser.
 	s.addState(w, r, state)
-	challenge := sha256.Sum256([]byte(s.discordVerifier(p, browser)))
+	challenge := sha256.Sum256([]byte(discordVerifier(p, browser)))
 	w.Header().Set("Location", s.cfg.Discord.AuthorizeURL(state, base64.RawURLEncoding.EncodeToString(challenge[:]), p.Scopes))
 	w.WriteHeader(http.StatusSeeOther) // never 307: OAuth 2.1 §7.5.4
 	return nil
@@ -87,13 +87,14 @@ func (s *Server) answered(r *http.Request, sealed string) (*pendingRequest, stri
 
 // discordState draws the state that Discord gets, and discordVerifier our PKCE
 // verifier. Both are the same for each answer to the same page by the same
-// browser, so that a second click repeats the first.
-func (s *Server) discordState(p *pendingRequest, browser string) string {
-	return mac(s.keys.state, "state", p.Nonce, []byte(browser))
+// browser, so that a second click repeats the first, on another node and
+// through a change of keys, too.
+func discordState(p *pendingRequest, browser string) string {
+	return mac(p.keys.state, "state", p.Nonce, []byte(browser))
 }
 
-func (s *Server) discordVerifier(p *pendingRequest, browser string) string {
-	return mac(s.keys.state, "verifier", p.Nonce, []byte(browser))
+func discordVerifier(p *pendingRequest, browser string) string {
+	return mac(p.keys.state, "verifier", p.Nonce, []byte(browser))
 }
 
 // saveAnswer records the answer. The first one stands: repeating it is no
@@ -106,7 +107,11 @@ func (s *Server) saveAnswer(ctx context.Context, p *pendingRequest, state string
 	err := create(ctx, s, KindAuthorization, hashID(state), answer, s.now().Add(requestTTL))
 	if !errors.Is(err, ErrExists) {
 		if err == nil {
-			s.log.InfoContext(ctx, "consent answered", "client_id", answer.ClientID, "denied", answer.Denied)
+			kind := EventConsented
+			if answer.Denied {
+				kind = EventDenied
+			}
+			s.event(ctx, Event{Type: kind, ClientID: answer.ClientID, Scopes: answer.Scopes})
 		}
 		return err
 	}

@@ -104,8 +104,8 @@ func (s *Server) ensureBrowser(w http.ResponseWriter, r *http.Request) string {
 
 // stateMark is what the state cookie holds of a state that Discord gets: the
 // state itself is in Discord's URL, which can be passed on; this is not.
-func (s *Server) stateMark(state string) string {
-	return mac(s.keys.browser, "state", []byte(state))
+func (k *keys) stateMark(state string) string {
+	return mac(k.browser, "state", []byte(state))
 }
 
 // states are the marks in the browser's state cookies, newest first.
@@ -123,10 +123,12 @@ func (s *Server) states(r *http.Request) []string {
 
 // hasState says whether this browser was sent to Discord with this state.
 func (s *Server) hasState(r *http.Request, state string) bool {
-	want := []byte(s.stateMark(state))
 	found := false
-	for _, mark := range s.states(r) {
-		found = hmac.Equal([]byte(mark), want) || found
+	for _, k := range s.keys.all {
+		want := []byte(k.stateMark(state))
+		for _, mark := range s.states(r) {
+			found = hmac.Equal([]byte(mark), want) || found
+		}
 	}
 	return found
 }
@@ -134,7 +136,7 @@ func (s *Server) hasState(r *http.Request, state string) bool {
 // addState lets the browser return from Discord with this state. It forgets
 // the oldest of too many.
 func (s *Server) addState(w http.ResponseWriter, r *http.Request, state string) {
-	mark := s.stateMark(state)
+	mark := s.keys.stateMark(state)
 	marks := append([]string{mark}, without(s.states(r), mark)...)
 	marks = marks[:min(len(marks), maxStates)]
 	s.setCookie(w, "state", strings.Join(marks, "."), stateCookieTTL)
@@ -142,7 +144,11 @@ func (s *Server) addState(w http.ResponseWriter, r *http.Request, state string) 
 
 // dropState ends it.
 func (s *Server) dropState(w http.ResponseWriter, r *http.Request, state string) {
-	s.setCookie(w, "state", strings.Join(without(s.states(r), s.stateMark(state)), "."), stateCookieTTL)
+	marks := s.states(r)
+	for _, k := range s.keys.all {
+		marks = without(marks, k.stateMark(state))
+	}
+	s.setCookie(w, "state", strings.Join(marks, "."), stateCookieTTL)
 }
 
 func without(marks []string, mark string) []string {

@@ -7,7 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -68,8 +68,9 @@ func (k *keys) formatRefresh(t refreshToken) string {
 	return refreshPrefix + base64.RawURLEncoding.EncodeToString(append(b, k.refreshMAC(b)...))
 }
 
-// parseRefresh reads a token of the wire and says whether it is one of ours.
-func (k *keys) parseRefresh(s string) (t refreshToken, ok bool) {
+// parseRefresh reads a token of the wire and says whether it is one of ours,
+// made with any of our keys.
+func (r *keyring) parseRefresh(s string) (t refreshToken, ok bool) {
 	encoded, ok := strings.CutPrefix(s, refreshPrefix)
 	if !ok || len(encoded) != base64.RawURLEncoding.EncodedLen(refreshSize) {
 		return t, false
@@ -79,7 +80,7 @@ func (k *keys) parseRefresh(s string) (t refreshToken, ok bool) {
 		return t, false
 	}
 	body, mac := b[:refreshSize-refreshMAC], b[refreshSize-refreshMAC:]
-	if !hmac.Equal(mac, k.refreshMAC(body)) {
+	if !slices.ContainsFunc(r.all, func(k *keys) bool { return hmac.Equal(mac, k.refreshMAC(body)) }) {
 		return t, false
 	}
 	copy(t.grant[:], body)
@@ -104,21 +105,20 @@ func (k *keys) sealSuccessor(t, next refreshToken) ([]byte, error) {
 	return aead.Seal(nil, nil, next.random[:], successorLabel(next)), nil //nolint:gosec // it draws its own nonce
 }
 
-// openSuccessor is its inverse.
-func (k *keys) openSuccessor(t refreshToken, sealed []byte) (refreshToken, error) {
+// openSuccessor is its inverse, whichever of our keys sealed it.
+func (r *keyring) openSuccessor(t refreshToken, sealed []byte) (refreshToken, error) {
 	next := refreshToken{grant: t.grant, generation: t.generation + 1}
-	aead, err := newSeal(k.successorKey(t))
-	if err != nil {
-		return next, err
+	for _, k := range r.all {
+		aead, err := newSeal(k.successorKey(t))
+		if err != nil {
+			return next, err
+		}
+		random, err := aead.Open(nil, nil, sealed, successorLabel(next))
+		if err == nil && copy(next.random[:], random) == len(next.random) {
+			return next, nil
+		}
 	}
-	random, err := aead.Open(nil, nil, sealed, successorLabel(next))
-	if err != nil {
-		return next, fmt.Errorf("opening the sealed successor: %w", err)
-	}
-	if copy(next.random[:], random) != len(next.random) {
-		return next, errors.New("the sealed successor has the wrong length")
-	}
-	return next, nil
+	return next, errors.New("the sealed successor does not open")
 }
 
 func (k *keys) successorKey(t refreshToken) []byte {

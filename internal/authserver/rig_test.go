@@ -70,7 +70,7 @@ func newRig(t testing.TB, changes ...func(*authserver.Config)) *rig {
 		DiscordURL:     emuURL,
 		ApplicationID:  emulator.DefaultClientID,
 		Store:          r.store,
-		SigningKey:     signingKey(),
+		SigningKeys:    [][]byte{signingKey()},
 		OptionalScopes: []string{"email", "guilds"},
 		Logger:         slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:            c.Now,

@@ -33,6 +33,8 @@ type pendingRequest struct {
 	Nonce         []byte    `json:"nonce"`
 	Browser       string    `json:"browser"` // hash of the browser's cookie
 	Expires       time.Time `json:"expires"`
+
+	keys *keys // with which it was sealed: they draw Discord's state, too
 }
 
 // sealLabel keeps a sealed request from being read as anything else.
@@ -55,12 +57,12 @@ func (s *Server) sealRequest(p *pendingRequest) (string, error) {
 	if err := enc.Encode(p); err != nil {
 		return "", fmt.Errorf("encoding pending request: %w", err)
 	}
-	sealed := s.requests.Seal(nil, nil, plain.Bytes(), sealLabel) //nolint:gosec // it draws its own nonce
+	sealed := s.keys.request.Seal(nil, nil, plain.Bytes(), sealLabel) //nolint:gosec // it draws its own nonce
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// openRequest returns what was sealed by this server (or another with the same
-// key), however long ago.
+// openRequest returns what was sealed by this server (or another that has one
+// of its keys), however long ago.
 func (s *Server) openRequest(sealed string) (*pendingRequest, error) {
 	if len(sealed) > maxSealed {
 		return nil, errSeal
@@ -69,13 +71,16 @@ func (s *Server) openRequest(sealed string) (*pendingRequest, error) {
 	if err != nil {
 		return nil, errSeal
 	}
-	plain, err := s.requests.Open(nil, nil, raw, sealLabel)
-	if err != nil {
-		return nil, errSeal
+	for _, k := range s.keys.all {
+		plain, err := k.request.Open(nil, nil, raw, sealLabel)
+		if err != nil {
+			continue
+		}
+		p := &pendingRequest{keys: k}
+		if err := json.Unmarshal(plain, p); err != nil {
+			return nil, errSeal
+		}
+		return p, nil
 	}
-	p := new(pendingRequest)
-	if err := json.Unmarshal(plain, p); err != nil {
-		return nil, errSeal
-	}
-	return p, nil
+	return nil, errSeal
 }

@@ -106,7 +106,7 @@ func BenchmarkProxy(b *testing.B) {
 	must(b, err)
 	r := start(b, setup{config: func(c *server.Config) {
 		quietLog(c)
-		c.Proxy, c.ProxyKey = address, bytes.Repeat([]byte("p"), 32)
+		c.Proxy, c.ProxyKeys = address, [][]byte{bytes.Repeat([]byte("p"), 32)}
 	}})
 	plain := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite:   func(pr *httputil.ProxyRequest) { pr.Out.URL, pr.Out.Host = address, "" },

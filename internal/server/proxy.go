@@ -41,7 +41,7 @@ type proxy struct {
 	reverse  *httputil.ReverseProxy
 }
 
-// newProxy checks Config.Proxy and Config.ProxyKey. Its errors are *Error.
+// newProxy checks Config.Proxy and Config.ProxyKeys. Its errors are *Error.
 func newProxy(s *Server) (*proxy, error) {
 	u := *s.cfg.Proxy
 	switch {
@@ -51,8 +51,11 @@ func newProxy(s *Server) (*proxy, error) {
 		return nil, &Error{Message: "the proxied URL has a user name or password in it", Hint: "leave it out: command lines are visible to everybody on the machine", Usage: true}
 	case u.Fragment != "":
 		return nil, &Error{Message: "the proxied URL has a fragment", Hint: "leave out what follows the #", Usage: true}
-	case len(s.cfg.ProxyKey) < minProxyKey:
-		return nil, fmt.Errorf("server: Config.ProxyKey has %d bytes, not %d", len(s.cfg.ProxyKey), minProxyKey)
+	}
+	for _, key := range s.cfg.ProxyKeys {
+		if len(key) < minProxyKey {
+			return nil, fmt.Errorf("server: one of Config.ProxyKeys has %d bytes, not %d", len(key), minProxyKey)
+		}
 	}
 	if u.Path == "" {
 		u.Path = "/"
@@ -84,7 +87,7 @@ func newProxy(s *Server) (*proxy, error) {
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e, s := w.(*exchange), p.server
 	user := e.identity.User.ID
-	if !openSession(s.cfg.ProxyKey, user, r.Header) {
+	if !openSession(s.cfg.ProxyKeys, user, r.Header) {
 		// What a client gets for a session that is over: it starts a new one.
 		e.refuse(http.StatusNotFound, "there is no such session")
 		return
@@ -194,7 +197,7 @@ func (p *proxy) modifyResponse(res *http.Response) error {
 		return p.refused(ctx, res, "the MCP server behind this one wants to redirect the request (HTTP %d); its operator must give this server the final URL")
 	}
 	stripResponse(res.Header)
-	sealSession(p.server.cfg.ProxyKey, e.identity.User.ID, res.Header)
+	sealSession(p.server.cfg.ProxyKeys[0], e.identity.User.ID, res.Header)
 	res.Body = &streamBody{ReadCloser: res.Body, ctx: ctx}
 	return nil
 }

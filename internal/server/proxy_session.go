@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -32,8 +33,8 @@ func sealSession(key []byte, user string, h http.Header) {
 }
 
 // openSession gives the proxied server its own session id back. It returns
-// false for one that is not this user's.
-func openSession(key []byte, user string, h http.Header) bool {
+// false for one that is not this user's. Any of the keys may have bound it.
+func openSession(keys [][]byte, user string, h http.Header) bool {
 	ids := h[sessionHeader]
 	switch {
 	case len(ids) == 0:
@@ -46,7 +47,8 @@ func openSession(key []byte, user string, h http.Header) bool {
 		return false
 	}
 	id, mac := ids[0][:dot], ids[0][dot+1:]
-	if !hmac.Equal([]byte(mac), []byte(sessionMAC(key, user, id))) {
+	bound := func(key []byte) bool { return hmac.Equal([]byte(mac), []byte(sessionMAC(key, user, id))) }
+	if !slices.ContainsFunc(keys, bound) {
 		return false
 	}
 	h[sessionHeader] = []string{id}

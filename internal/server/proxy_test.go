@@ -46,7 +46,9 @@ func proxyTo(t testing.TB, upstream string) func(*server.Config) {
 	t.Helper()
 	u, err := url.Parse(upstream)
 	must(t, err)
-	return func(c *server.Config) { c.Proxy, c.Discord, c.ProxyKey = u, nil, bytes.Repeat([]byte("p"), 32) }
+	return func(c *server.Config) {
+		c.Proxy, c.Discord, c.ProxyKeys = u, nil, [][]byte{bytes.Repeat([]byte("p"), 32)}
+	}
 }
 
 // echo answers with what it got, one header or fact a line.
@@ -362,6 +364,39 @@ func TestProxySessions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestProxySessionsOutliveTheirKey(t *testing.T) {
+	t.Parallel()
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Mcp-Session-Id", "session.1")
+		_, _ = io.WriteString(w, req.Header.Get("Mcp-Session-Id"))
+	}))
+	t.Cleanup(upstream.Close)
+	with := func(letters ...string) *rig {
+		return start(t, setup{config: func(c *server.Config) {
+			proxyTo(t, upstream.URL)(c)
+			c.ProxyKeys = nil
+			for _, letter := range letters {
+				c.ProxyKeys = append(c.ProxyKeys, bytes.Repeat([]byte(letter), 32))
+			}
+		}})
+	}
+	before, during, after := with("o"), with("n", "o"), with("n")
+	session := func(r *rig, id string) answer {
+		return r.send(message{token: r.signIn(nelly, "identify"), header: http.Header{"Mcp-Session-Id": {id}}})
+	}
+	old := before.send(message{token: before.signIn(nelly, "identify")}).header.Get("Mcp-Session-Id")
+	got := session(during, old)
+	if got.status != 200 || got.body != "session.1" {
+		t.Fatalf("a session of the old key: %d %s", got.status, got.body)
+	}
+	if id := got.header.Get("Mcp-Session-Id"); id == old || session(after, id).status != 200 {
+		t.Errorf("not bound anew: %s", id)
+	}
+	if got := session(after, old); got.status != 404 {
+		t.Errorf("a session of a key that is gone: %d", got.status)
 	}
 }
 

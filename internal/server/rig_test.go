@@ -75,7 +75,7 @@ func start(t testing.TB, with setup) *rig {
 	r.store = &countedStore{Store: store.Memory(time.Now)}
 	r.auth, err = authserver.New(t.Context(), authserver.Config{
 		BaseURL: issuer, Discord: client, DiscordURL: discordURL, ApplicationID: emulator.DefaultClientID,
-		Store: r.store, SigningKey: bytes.Repeat([]byte("k"), 32), OptionalScopes: []string{"email", "guilds"}, Logger: logger,
+		Store: r.store, SigningKeys: [][]byte{bytes.Repeat([]byte("k"), 32)}, OptionalScopes: []string{"email", "guilds"}, Logger: logger,
 		AccessTokenTTL: with.ttl,
 	})
 	must(t, err)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -35,9 +36,15 @@ type Config struct {
 	AllowOrigin []string     // exact web origins that may call the MCP endpoint beside the base URL's
 	Dev         bool         // any loopback origin may call too
 	Proxy       *url.URL     // the MCP endpoint to stand before; nil: the built-in tools
-	ProxyKey    []byte       // binds proxied sessions to their user, at least 32 bytes; nil: a random one, and sessions end with the process
+	ProxyKeys   [][]byte     // bind proxied sessions to their user, at least 32 bytes each; the first makes, all open; nil: a random one, and sessions end with the process
 	Version     string       // of this build; "" means dev
 	MaxInFlight int          // MCP requests at once, and as many long-lived streams; 0 means 1,024
+
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts; nil: nobody's
+	MaxConnections int            // open at once; 0: half of what the system lets this process open
+	TLS            *Certificate   // nil: plain http, and TLS ends before
+	ProxyTimeout   time.Duration  // until the proxied server begins to answer; 0: for ever
+
 	Logger      *slog.Logger // nil: nothing is logged
 }
 
@@ -116,9 +123,10 @@ func (s *Server) chooseMCP() error {
 		s.mcp = s.newMCP()
 		return nil
 	}
-	if s.cfg.ProxyKey == nil {
-		s.cfg.ProxyKey = make([]byte, minProxyKey)
-		_, _ = rand.Read(s.cfg.ProxyKey) // never fails
+	if len(s.cfg.ProxyKeys) == 0 {
+		key := make([]byte, minProxyKey)
+		_, _ = rand.Read(key) // never fails
+		s.cfg.ProxyKeys = [][]byte{key}
 	}
 	s.methods = "GET, POST, DELETE"
 	proxy, err := newProxy(s)
