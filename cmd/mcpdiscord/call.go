@@ -12,7 +12,7 @@ import (
 
 func (p *program) callCommand() *cobra.Command {
 	o := &clientOptions{}
-	var login bool
+	var login, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "call TOOL [ARG…] [flags]",
 		Short: "Call a tool and print its answer",
@@ -35,30 +35,40 @@ key=@file, one JSON object, or - for an object on stdin; later ones override.`,
 	addServerFlags(f, o)
 	f.BoolVar(&login, "login", false, "sign in with a browser where that is needed")
 	addSignInFlags(f, o)
+	f.BoolVar(&dryRun, "dry-run", false, "print the request that would be sent, call nothing")
 	addOutputFlags(f, o)
 	f.BoolVar(&o.output.raw, "raw", false, "the whole result, as received")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := p.prepare(o); err != nil {
 			return err
 		}
-		return p.call(cmd.Context(), o, args, login)
+		return p.call(cmd.Context(), o, callArguments{args: args, login: login, dryRun: dryRun})
 	}
 	return cmd
 }
 
-func (p *program) call(ctx context.Context, o *clientOptions, args []string, login bool) error {
-	words, err := parseWords(args[1:], p.in)
+// callArguments are what call alone has.
+type callArguments struct {
+	args          []string // the tool and its arguments
+	login, dryRun bool
+}
+
+func (p *program) call(ctx context.Context, o *clientOptions, c callArguments) error {
+	words, err := parseWords(c.args[1:], p.in)
 	if err != nil {
 		return err
 	}
-	conn, toolList, err := p.connectForTools(ctx, o, "", login)
+	conn, toolList, err := p.connectForTools(ctx, o, "", c.login)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	tool, arguments, err := prepareCall(ctx, toolList, args[0], words)
+	tool, arguments, err := prepareCall(ctx, toolList, c.args[0], words)
 	if err != nil {
 		return err
+	}
+	if c.dryRun {
+		return p.dryRun(ctx, o.output, tool, arguments)
 	}
 	result, err := conn.Call(ctx, tool, arguments)
 	if err != nil {
@@ -68,7 +78,7 @@ func (p *program) call(ctx context.Context, o *clientOptions, args []string, log
 		return err
 	}
 	if result.IsError {
-		return &userError{code: exitTool, kind: string(client.KindTool), message: fmt.Sprintf("the tool %s answered with an error", args[0])}
+		return &userError{code: exitTool, kind: string(client.KindTool), message: fmt.Sprintf("the tool %s answered with an error", tool)}
 	}
 	return nil
 }

@@ -69,6 +69,10 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 	if !wantTUI || !isTerminal(p.in) || !isTerminal(p.out) {
 		return nil
 	}
+	if cfg.Debug != nil {
+		p.note("--debug is silent behind the TUI; --no-tui is without one")
+		cfg.Debug = nil // nothing but the TUI writes to its screen
+	}
 	return p.openTUI(ctx, cfg)
 }
 

@@ -24,7 +24,8 @@ var flagGroups = []struct {
 	{"Log", []string{"log-format", "log-level"}},
 	{"Server", []string{"server", "timeout"}},
 	{"Sign-in", []string{"login", "token-store", "no-browser", "callback-port", "login-timeout", "scope"}},
-	{"Output", []string{"no-tui", "json", "jq", "raw", "output"}},
+	{"Call", []string{"elicit", "dry-run"}},
+	{"Output", []string{"no-tui", "json", "jq", "raw", "output", "debug"}},
 	{"Help", []string{"help"}},
 }
 

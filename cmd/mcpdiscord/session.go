@@ -33,6 +33,7 @@ type clientOptions struct {
 	loginTimeout       time.Duration
 	timeout            time.Duration
 	scopes             []string
+	debug              bool
 	output             outputFlags
 }
 
@@ -40,6 +41,7 @@ func addServerFlags(f *pflag.FlagSet, o *clientOptions) {
 	f.StringVar(&o.server, "server", "", "URL or name of the server (default the one last connected to, else "+defaultServer+")")
 	f.StringVar(&o.tokenStore, "token-store", "auto", "where tokens are kept: auto, keychain, file, plain, memory")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for an answer")
+	f.BoolVar(&o.debug, "debug", false, "show every HTTP exchange on stderr, without secrets")
 }
 
 func addSignInFlags(f *pflag.FlagSet, o *clientOptions) {
@@ -143,6 +145,9 @@ func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokenc
 		Server: serverURL, Cache: cache, SignIn: signIn,
 		CallbackPort: o.callbackPort, LoginTimeout: o.loginTimeout, Scopes: trimmed(o.scopes),
 		AccessToken: strings.TrimSpace(p.getenv("MCPDISCORD_TOKEN")), Timeout: o.timeout, Version: buildVersion(),
+	}
+	if o.debug {
+		cfg.Debug = p.err
 	}
 	if !signIn {
 		return cfg, func() {}
