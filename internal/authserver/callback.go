@@ -52,17 +52,30 @@ func (s *Server) serveCallback(w http.ResponseWriter, r *http.Request) error {
 		return toClient(errInvalidRequest("this sign-in was used already"))
 	}
 	if e := discordRefused(query); e != nil {
+		s.notSignedIn(r.Context(), req, e)
 		return toClient(e)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), signInTimeout)
 	defer cancel()
 	code, err := s.signIn(ctx, req, query.Get("code"))
 	if err != nil {
-		return toClient(signInError(err))
+		e := signInError(err)
+		s.notSignedIn(ctx, req, e)
+		return toClient(e)
 	}
 	w.Header().Set("Location", s.authorizationResponse(req.RedirectURI, req.State, url.Values{"code": {code}}))
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
+}
+
+// notSignedIn writes why nobody got in after the consent. No at Discord is the
+// person's answer, anything else a failure.
+func (s *Server) notSignedIn(ctx context.Context, req *AuthorizationRequest, e *Error) {
+	kind := EventSignInFailed
+	if e.Code == "access_denied" && e.Err == nil {
+		kind = EventDenied
+	}
+	s.event(ctx, Event{Type: kind, ClientID: req.ClientID, Reason: e.Description})
 }
 
 // takeRequest marks the request as used. Of several callbacks with one state
@@ -129,7 +142,7 @@ func (s *Server) signIn(ctx context.Context, req *AuthorizationRequest, discordC
 	if err := s.keepClient(ctx, req.ClientID, now.Add(s.cfg.GrantTTL)); err != nil {
 		return "", err
 	}
-	s.log.InfoContext(ctx, "user signed in", "user_id", user.ID, "client_id", req.ClientID)
+	s.event(ctx, Event{Type: EventSignedIn, UserID: user.ID, ClientID: req.ClientID, Scopes: intersect(req.Scopes, granted)})
 	return code, nil
 }
 

@@ -58,7 +58,7 @@ func (s *Server) serveCode(w http.ResponseWriter, r *http.Request, clientID stri
 		return nil, err
 	}
 	if v.replay {
-		s.log.WarnContext(ctx, "token replayed", "what", "code", "client_id", client.ID, "grant_id", v.code.GrantID)
+		s.event(ctx, Event{Type: EventReplayed, UserID: v.code.User.ID, ClientID: client.ID, GrantID: v.code.GrantID, Reason: "code"})
 		if err := s.endGrant(ctx, v.code.GrantID, "code replayed"); err != nil {
 			return nil, err
 		}
@@ -181,6 +181,6 @@ func (s *Server) grantTokens(ctx context.Context, id [grantIDSize]byte, code *Au
 	if err := s.keepClient(ctx, g.ClientID, s.grantEnd(g)); err != nil {
 		s.log.WarnContext(ctx, "client not kept yet", "client_id", g.ClientID, "error", err)
 	}
-	s.audit(ctx, "token issued", g, "scope", answer.Scope, "generation", g.Generation)
+	s.event(ctx, Event{Type: EventIssued, UserID: g.User.ID, ClientID: g.ClientID, GrantID: g.ID, Scopes: g.Scopes, Generation: g.Generation})
 	return answer, nil
 }

@@ -169,7 +169,7 @@ func TestAttack09CodeReplay(t *testing.T) {
 	r.redeem(client, code).is(t, 400, "invalid_grant")
 	s.dead(s.access)
 	s.renew().is(t, 400, "invalid_grant")
-	if !strings.Contains(r.log.String(), "token replayed") {
+	if !strings.Contains(r.log.String(), "event=replayed") {
 		t.Error("the log does not say so")
 	}
 }

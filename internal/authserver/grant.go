@@ -3,7 +3,6 @@ package authserver
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"time"
 )
@@ -33,6 +32,9 @@ func (s *Server) tombstone(g *Grant) (*Grant, time.Time) {
 	return g, g.AccessUntil
 }
 
+// reasonEvicted is the one reason for which a grant ends that is nobody's doing.
+const reasonEvicted = "too many grants"
+
 // endGrant revokes a grant. It is done when the tombstone is written: the rest
 // is found and made good at the next look at the user. An error means that the
 // grant still lives.
@@ -55,7 +57,11 @@ func (s *Server) endGrant(ctx context.Context, id, reason string) error {
 	if err != nil {
 		return err
 	}
-	s.audit(ctx, "grant revoked", ended, "reason", reason)
+	kind := EventRevoked
+	if reason == reasonEvicted {
+		kind = EventEvicted
+	}
+	s.grantEvent(ctx, kind, ended, reason)
 	s.forgetGrant(ctx, ended.User.ID, id)
 	return nil
 }
@@ -134,27 +140,8 @@ func (s *Server) endOldest(ctx context.Context, refs []GrantRef) {
 			s.forgetGrant(ctx, userID, g.ID)
 			continue
 		}
-		if err := s.endGrant(ctx, g.ID, "too many grants"); err != nil {
+		if err := s.endGrant(ctx, g.ID, reasonEvicted); err != nil {
 			s.log.WarnContext(ctx, "too many grants of a user", "error", err)
 		}
 	}
-}
-
-// audit logs one security event of a grant.
-func (s *Server) audit(ctx context.Context, event string, g *Grant, args ...any) {
-	level := slog.LevelInfo
-	switch event {
-	case "token replayed", "grant revoked", "store older than token":
-		level = slog.LevelWarn
-	}
-	args = append([]any{
-		"user_id", g.User.ID, "client_id", g.ClientID, "grant_id", g.ID,
-	}, args...)
-	s.log.Log(ctx, level, event, args...)
-}
-
-// auditOlder logs that an authentic token is newer than what is stored: from
-// here on a grant that was revoked since may be alive again.
-func (s *Server) auditOlder(ctx context.Context, g *Grant, generation, stored uint32) {
-	s.audit(ctx, "store older than token", g, "generation", generation, "stored_generation", stored)
 }

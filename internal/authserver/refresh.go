@@ -65,25 +65,34 @@ func (s *Server) judgeRefresh(g *Grant, t refreshToken, clientID string, now tim
 }
 
 // serveRefresh is grant_type=refresh_token (RFC 6749 §6, RFC 9700 §4.14.2).
-// What is not authentic costs no store read. Discord is asked before anything
-// rotates, so that a 503 leaves the token as good as it was.
 func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, clientID string, form url.Values) (*tokenResponse, error) {
+	answer, err := s.exchangeRefresh(w, r, clientID, form)
+	if err != nil {
+		if e, ok := errors.AsType[*Error](err); !ok || e.Status >= http.StatusInternalServerError {
+			s.counters.refreshed(refreshUnavailable)
+		}
+	}
+	return answer, err
+}
+
+// exchangeRefresh exchanges a refresh token. What is not authentic costs no
+// store read. Discord is asked before anything rotates, so that a 503 leaves
+// the token as good as it was.
+func (s *Server) exchangeRefresh(w http.ResponseWriter, r *http.Request, clientID string, form url.Values) (*tokenResponse, error) {
 	ctx := r.Context()
 	if form.Get("refresh_token") == "" {
 		return nil, errInvalidRequest("refresh_token is missing")
 	}
 	t, ok := s.keys.parseRefresh(form.Get("refresh_token"))
 	if !ok {
-		s.refused(ctx, clientID, "refresh token", "garbage")
-		return nil, errInvalidGrant()
+		return nil, s.refuseUnknown(ctx, clientID, refreshGarbage)
 	}
 	if _, err := s.authenticate(w, r, clientID); err != nil {
 		return nil, err
 	}
 	g, err := load[Grant](ctx, s, KindGrant, t.grantID())
 	if errors.Is(err, ErrNotFound) {
-		s.refused(ctx, clientID, "refresh token", "grant gone")
-		return nil, errInvalidGrant()
+		return nil, s.refuseUnknown(ctx, clientID, refreshGone)
 	}
 	if err != nil {
 		return nil, err
@@ -130,21 +139,29 @@ func (s *Server) backed(ctx context.Context, g *Grant) error {
 	if err := s.endGrant(ctx, g.ID, "discord"); err != nil {
 		return err
 	}
-	s.refused(ctx, g.ClientID, "refresh token", "discord")
-	return errInvalidGrant()
+	return s.refuseUnknown(ctx, g.ClientID, refreshUnbacked)
 }
 
 // refuseRefresh answers a token that yields nothing; theft ends the grant.
 func (s *Server) refuseRefresh(ctx context.Context, g *Grant, t refreshToken, clientID string, v refreshVerdict) error {
 	if v == refreshTheft {
-		s.audit(ctx, "token replayed", g, "what", "refresh token", "generation", t.generation, "stored_generation", g.Generation)
+		s.event(ctx, Event{
+			Type: EventReplayed, UserID: g.User.ID, ClientID: g.ClientID, GrantID: g.ID,
+			Reason: "refresh token", Generation: t.generation, Stored: g.Generation,
+		})
 		if err := s.endGrant(ctx, g.ID, "refresh token replayed"); err != nil {
 			return err
 		}
 	}
 	if v == refreshForked {
-		s.auditOlder(ctx, g, t.generation, g.Generation)
+		s.storeOlder(ctx, g, t.generation, g.Generation)
 	}
+	return s.refuseUnknown(ctx, clientID, v)
+}
+
+// refuseUnknown answers a token of which nothing is to be changed.
+func (s *Server) refuseUnknown(ctx context.Context, clientID string, v refreshVerdict) error {
+	s.counters.refreshed(v)
 	s.refused(ctx, clientID, "refresh token", string(v))
 	return errInvalidGrant()
 }
@@ -192,19 +209,20 @@ func (s *Server) rotate(ctx context.Context, t refreshToken, clientID string, sc
 		}
 		return nil, s.refuseRefresh(ctx, g, t, clientID, verdict)
 	}
-	event := "token refreshed"
+	kind := EventRefreshed
 	switch verdict {
 	case refreshRepeat:
-		event = "token repeated"
+		kind = EventRepeated
 		if next, err = s.keys.openSuccessor(t, g.Successor); err != nil {
 			return nil, err
 		}
 	case refreshNewer:
-		s.auditOlder(ctx, g, t.generation, stored)
+		s.storeOlder(ctx, g, t.generation, stored)
 	}
 	s.mem.drop(g.ID)
 	s.touch(ctx, g)
-	s.audit(ctx, event, g, "scope", formatScope(scopes), "generation", g.Generation)
+	s.counters.refreshed(verdict)
+	s.event(ctx, Event{Type: kind, UserID: g.User.ID, ClientID: g.ClientID, GrantID: g.ID, Scopes: scopes, Generation: g.Generation})
 	return s.answerTokens(g, next, scopes, now, expires)
 }
 

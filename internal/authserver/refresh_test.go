@@ -22,7 +22,7 @@ func TestAttack11LostRefreshAnswer(t *testing.T) {
 			t.Fatalf("%v later: %d %s", later, a.Status, a.Body)
 		}
 	}
-	if !strings.Contains(r.log.String(), "token repeated") {
+	if !strings.Contains(r.log.String(), "event=repeated") {
 		t.Error("the log does not say so")
 	}
 }
@@ -126,8 +126,8 @@ func TestAttack13Theft(t *testing.T) {
 	r.refresh(s.client, stolen).is(t, 400, "invalid_grant")
 	s.dead(s.access)
 	s.renew().is(t, 400, "invalid_grant")
-	for _, event := range []string{"token issued", "token refreshed", "token replayed", "grant revoked"} {
-		if !strings.Contains(r.log.String(), event) {
+	for _, event := range []string{"issued", "refreshed", "replayed", "revoked"} {
+		if !strings.Contains(r.log.String(), "event="+event+" ") {
 			t.Errorf("the log has no %q", event)
 		}
 	}
@@ -344,7 +344,7 @@ func TestAttack29RestoredStore(t *testing.T) {
 	}
 	s.take(s.renew())
 	s.uses(s.access)
-	if !strings.Contains(r.log.String(), "store older than token") {
+	if !strings.Contains(r.log.String(), "event=store_older") {
 		t.Error("the log does not say so")
 	}
 	// What is older than the newest that was seen is theft, as ever.

@@ -66,7 +66,7 @@ func (s *Server) serveRegister(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.log.InfoContext(r.Context(), "client registered", "client_id", stored.ID, "client_name", stored.Name)
+	s.event(r.Context(), Event{Type: EventRegistered, ClientID: stored.ID})
 	scopes := stored.Scopes
 	if len(scopes) == 0 {
 		scopes = s.cfg.Scopes

@@ -1,7 +1,6 @@
 package authserver
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -135,11 +134,6 @@ func (s *Server) answerTokens(g *Grant, t refreshToken, scopes []string, now, ex
 		Scope:        formatScope(scopes),
 		DiscordUser:  discordUser{ID: g.User.ID, Username: g.User.Username, GlobalName: g.User.GlobalName},
 	}, nil
-}
-
-// refused logs why a code or token was refused; the client is told less.
-func (s *Server) refused(ctx context.Context, clientID, what, reason string) {
-	s.log.InfoContext(ctx, "token refused", "what", what, "reason", reason, "client_id", printable(clientID))
 }
 
 // printable bounds what a stranger gets into our log.

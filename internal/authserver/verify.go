@@ -42,9 +42,13 @@ func (s *Server) Verify(ctx context.Context, accessToken string) (*Identity, err
 	key := sha256.Sum256(append(buf[:0], accessToken...))
 	now := s.now()
 	v, ok := s.mem.verified.Get(key)
-	if !ok {
+	if ok {
+		s.counters.known.Add(1)
+	} else {
+		s.counters.parsed.Add(1)
 		claims, err := s.parseAccess(accessToken, now)
 		if err != nil {
+			s.counters.bad.Add(1)
 			return nil, err
 		}
 		v = s.newVerified(claims)
@@ -119,6 +123,7 @@ func (s *Server) look(ctx context.Context, v *verified) (*grantState, error) {
 // readGrant reads what Verify has to know of a token's grant. A grant that is
 // gone is a dead one.
 func (s *Server) readGrant(ctx context.Context, c *accessClaims) (*grantState, error) {
+	s.counters.reads.Add(1)
 	g, err := load[Grant](ctx, s, KindGrant, c.GrantID)
 	if errors.Is(err, ErrNotFound) {
 		return new(grantState), nil
@@ -129,7 +134,7 @@ func (s *Server) readGrant(ctx context.Context, c *accessClaims) (*grantState, e
 	if c.Generation > g.Generation {
 		// Signed by us, so the store is older than the token: it was restored,
 		// or a replica took over. The token lives its hour; people see this.
-		s.auditOlder(ctx, g, c.Generation, g.Generation)
+		s.storeOlder(ctx, g, c.Generation, g.Generation)
 	}
 	return &grantState{
 		live:       !g.Revoked,
