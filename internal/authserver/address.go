@@ -26,9 +26,9 @@ func ClientAddress(ctx context.Context) netip.Addr {
 // gets a /64 at least and any address in it.
 const subnetBits = 64
 
-// addressNet is what limits count as one address: an IPv4 address, or the /64
+// AddressNet is what limits count as one address: an IPv4 address, or the /64
 // of an IPv6 one.
-func addressNet(addr netip.Addr) netip.Prefix {
+func AddressNet(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := subnetBits
 	if addr.Is4() {

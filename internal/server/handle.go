@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -15,6 +14,7 @@ import (
 // serve is the outermost handler: it checks the Host, routes, survives panics,
 // and logs one line.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	r = r.WithContext(authserver.WithClientAddress(r.Context(), s.clientAddress(r)))
 	e := &exchange{ResponseWriter: w, mcp: r.URL.Path == authserver.ResourcePath, writeTimeout: s.writeTimeout}
 	start := time.Now()
 	defer func() {
@@ -80,10 +80,6 @@ func (s *Server) logRequest(e *exchange, r *http.Request, took time.Duration) {
 	if !s.log.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	remote, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		remote = r.RemoteAddr
-	}
 	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
 		slog.String("method", cut(r.Method)),
@@ -91,7 +87,7 @@ func (s *Server) logRequest(e *exchange, r *http.Request, took time.Duration) {
 		slog.Int("status", e.status),
 		slog.Int64("bytes", e.bytes),
 		slog.Int64("ms", took.Milliseconds()),
-		slog.String("remote", remote),
+		slog.String("remote", authserver.ClientAddress(ctx).String()),
 	)
 	if e.identity != nil {
 		attrs = append(attrs, slog.String("user", e.identity.User.ID), slog.String("client", e.identity.ClientID))

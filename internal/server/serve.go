@@ -17,6 +17,7 @@ const (
 	writeTimeout   = 120 * time.Second
 	maxHeaderBytes = 64 << 10
 	drainTimeout   = 10 * time.Second
+	maxStreams     = 100 // requests at once on one connection of HTTP/2
 )
 
 // Serve serves on every listener until ctx ends. Then it takes no more
@@ -30,11 +31,18 @@ func (s *Server) Serve(ctx context.Context, lns []net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		WriteTimeout:      s.writeTimeout, // exchange.Write renews it
 		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: idleTimeout, WriteByteTimeout: writeTimeout},
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // strangers' broken requests
 	}
+	serve := srv.Serve
+	if s.cfg.TLS != nil {
+		srv.TLSConfig = s.cfg.TLS.config()
+		serve = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
+	}
+	all := s.newConnections()
 	broken := make(chan error, len(lns))
 	for _, ln := range lns {
-		go func() { broken <- srv.Serve(ln) }()
+		go func() { broken <- serve(all.listen(ln)) }()
 	}
 	var err error
 	waiting := len(lns)

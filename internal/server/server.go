@@ -33,19 +33,19 @@ type Config struct {
 	BaseURL     string // scheme and authority alone; the resource is BaseURL + authserver.ResourcePath
 	Auth        *authserver.Server
 	Discord     *discord.Client
-	AllowOrigin []string     // exact web origins that may call the MCP endpoint beside the base URL's
-	Dev         bool         // any loopback origin may call too
-	Proxy       *url.URL     // the MCP endpoint to stand before; nil: the built-in tools
-	ProxyKeys   [][]byte     // bind proxied sessions to their user, at least 32 bytes each; the first makes, all open; nil: a random one, and sessions end with the process
-	Version     string       // of this build; "" means dev
-	MaxInFlight int          // MCP requests at once, and as many long-lived streams; 0 means 1,024
+	AllowOrigin []string // exact web origins that may call the MCP endpoint beside the base URL's
+	Dev         bool     // any loopback origin may call too
+	Proxy       *url.URL // the MCP endpoint to stand before; nil: the built-in tools
+	ProxyKeys   [][]byte // bind proxied sessions to their user, at least 32 bytes each; the first makes, all open; nil: a random one, and sessions end with the process
+	Version     string   // of this build; "" means dev
+	MaxInFlight int      // MCP requests at once, and as many long-lived streams; 0 means 1,024
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts; nil: nobody's
 	MaxConnections int            // open at once; 0: half of what the system lets this process open
 	TLS            *Certificate   // nil: plain http, and TLS ends before
 	ProxyTimeout   time.Duration  // until the proxied server begins to answer; 0: for ever
 
-	Logger      *slog.Logger // nil: nothing is logged
+	Logger *slog.Logger // nil: nothing is logged
 }
 
 // Server is the HTTP surface. New makes one.
