@@ -21,10 +21,16 @@ const (
 )
 
 // Errors of a [Store]. Anything else that a Store returns means that it could
-// not do its work; callers treat that as unavailable, never as a miss.
+// not do its work; callers treat that, and ErrSealed, as unavailable, never as
+// a miss.
 var (
 	ErrNotFound = errors.New("record not found")
 	ErrExists   = errors.New("record exists already")
+
+	// ErrSealed means that a record is there but does not open: it was sealed
+	// with another key, moved, or changed. The store is there, and the record is
+	// not missing.
+	ErrSealed = errors.New("record does not open with this key")
 )
 
 // Record is one stored value and the time after which it is gone.
@@ -79,6 +85,11 @@ type Store interface {
 	// or changes can have been missed (any other error). Both must return
 	// quickly.
 	Watch(ctx context.Context, ready func(), changed func(kind Kind, id string)) error
+
+	// Shared says that other processes may change the records, too: Watch then
+	// tells of a change some time after it was made, and may lose one in silence.
+	// Where it is false, Watch tells before the change returns to who made it.
+	Shared() bool
 
 	// Close releases what the store holds. No other call may follow.
 	Close() error

@@ -165,6 +165,9 @@ func (b *bolt) Watch(ctx context.Context, ready func(), changed func(authserver.
 	return b.feed.watch(ctx, ready, changed)
 }
 
+// Shared implements [authserver.Store]: this process alone writes.
+func (*bolt) Shared() bool { return false }
+
 // Close implements [authserver.Store].
 func (b *bolt) Close() error {
 	return b.closer.close(func() error {

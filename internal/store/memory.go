@@ -119,6 +119,9 @@ func (m *memory) Watch(ctx context.Context, ready func(), changed func(authserve
 	return m.feed.watch(ctx, ready, changed)
 }
 
+// Shared implements [authserver.Store]: this process alone writes.
+func (*memory) Shared() bool { return false }
+
 // Close implements [authserver.Store].
 func (m *memory) Close() error {
 	return m.closer.close(func() error {

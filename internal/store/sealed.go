@@ -17,7 +17,7 @@ import (
 
 // ErrSealed means that a record is there but does not open: it was sealed with
 // another key, moved, or changed. It is never a miss.
-var ErrSealed = errors.New("record does not open with this key")
+var ErrSealed = authserver.ErrSealed
 
 // MinKey is the least length of a key, in bytes.
 const MinKey = 32
@@ -160,6 +160,9 @@ func (s *sealed) Incr(ctx context.Context, key string, window time.Duration) (in
 func (s *sealed) Watch(ctx context.Context, ready func(), changed func(authserver.Kind, string)) error {
 	return s.inner.Watch(ctx, ready, changed)
 }
+
+// Shared implements [authserver.Store].
+func (s *sealed) Shared() bool { return s.inner.Shared() }
 
 // Close implements [authserver.Store].
 func (s *sealed) Close() error { return s.inner.Close() }
