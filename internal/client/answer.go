@@ -39,16 +39,19 @@ func (s *signer) answer(ctx context.Context, op *operation, ch *challenge) error
 	switch {
 	case s.cfg.AccessToken != "" && ch.status == http.StatusUnauthorized:
 		return &Error{Kind: KindAuth, Message: s.server + " does not accept the given access token", Hint: "get a new one, or unset MCPDISCORD_TOKEN", Err: ch}
+	case s.cfg.given() && ch.status == http.StatusUnauthorized:
+		return &Error{Kind: KindAuth, Message: s.server + " does not accept the given Authorization header", Hint: "give another one, or none to sign in", Err: ch}
 	case ch.status == http.StatusForbidden && ch.code != "insufficient_scope":
 		return &Error{Kind: KindAuth, Message: s.server + " refuses this request (403)", Err: ch}
-	case s.cfg.AccessToken != "":
+	case s.cfg.given():
 		return s.missingScopes(ch)
 	case op.answers > maxAnswers:
 		return &Error{Kind: KindAuth, Message: s.server + " keeps refusing a sign-in that just succeeded", Err: ch}
 	case bearer != "" && bearer != ch.bearer:
 		return nil // somebody was faster
 	}
-	if session := s.current(); session != nil && !op.renewed && ch.status == http.StatusUnauthorized {
+	session := s.current()
+	if session != nil && !op.renewed && ch.status == http.StatusUnauthorized {
 		op.renewed = true
 		if ok, err := s.renew(ctx, ch.bearer); ok || err != nil {
 			return err
@@ -58,7 +61,7 @@ func (s *signer) answer(ctx context.Context, op *operation, ch *challenge) error
 		if ch.status == http.StatusForbidden {
 			return s.missingScopes(ch)
 		}
-		return s.signedOut(s.current())
+		return s.signedOut(session)
 	}
 	if op.signIns++; op.signIns > maxSignIns {
 		return &Error{Kind: KindAuth, Message: s.server + " keeps refusing a sign-in that just succeeded", Err: ch}
@@ -68,6 +71,9 @@ func (s *signer) answer(ctx context.Context, op *operation, ch *challenge) error
 
 // signedOut is the error for a sign-in that is needed and not allowed here.
 func (s *signer) signedOut(session *tokencache.Session) error {
+	if session == nil && s.foreign {
+		return s.otherClient()
+	}
 	message := "not signed in to " + s.server
 	if session != nil {
 		message = "the sign-in to " + s.server + " has ended"
@@ -130,6 +136,9 @@ func (s *signer) signInLocked(ctx context.Context, ch *challenge) error {
 	if err != nil {
 		return err
 	}
+	if err := s.sameIssuer(ctx, known, a.issuer); err != nil {
+		return err
+	}
 	key := tokencache.Key{Resource: a.resource, Issuer: a.issuer}
 	if err := s.cfg.Cache.Unlock(ctx, key); err != nil {
 		return s.cacheError(err)
@@ -142,6 +151,10 @@ func (s *signer) signInLocked(ctx context.Context, ch *challenge) error {
 	prev, err := s.read(ctx, key)
 	if err != nil {
 		return err
+	}
+	if !s.ours(prev) {
+		prev = nil
+		s.tell(Event{Kind: EventOtherClient, Text: "the saved sign-in to " + s.server + " is of another client ID: a new one is needed"})
 	}
 	if prev != nil && prev.AccessToken != ch.bearer && s.alive(prev) &&
 		(ch.status != http.StatusForbidden || covers(prev.Scopes, ch.scopes)) {

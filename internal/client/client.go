@@ -71,9 +71,20 @@ type Config struct {
 	// AccessToken, when set, is sent as it is: never saved, never renewed, no
 	// sign-in.
 	AccessToken string
-	// ClientID and ClientSecret are a registration made beforehand; empty:
-	// the client registers itself (RFC 7591).
+	// Header is added to the requests to the MCP server's origin: those of MCP,
+	// and the one for the resource metadata. Names are canonical; see
+	// [CheckHeader]. With an Authorization header there is no sign-in, as with
+	// AccessToken; both are an error.
+	Header http.Header
+	// ClientID and ClientSecret are a registration made beforehand: printable
+	// ASCII, the secret "" for a public client. A saved sign-in of another
+	// client is then not used.
 	ClientID, ClientSecret string
+	// ClientMetadataURL is where a document describes this client (https, see
+	// the draft "OAuth Client ID Metadata Document"). It is the client ID at
+	// servers that support that, unless ClientID is set. Without either the
+	// client registers itself (RFC 7591).
+	ClientMetadataURL string
 	// Timeout bounds one request to the server, sign-ins not counted; 0: 30
 	// seconds.
 	Timeout time.Duration
@@ -104,6 +115,9 @@ const (
 	// EventNoBrowser: no browser was opened; the user must open URL. Port is
 	// the loopback port that an ssh tunnel has to carry.
 	EventNoBrowser EventKind = "no_browser"
+	// EventOtherClient: there is a sign-in, but of another client than
+	// Config.ClientID; a new one follows.
+	EventOtherClient EventKind = "other_client"
 	// EventPasteRefused: a pasted line is not the address that was expected.
 	EventPasteRefused EventKind = "paste_refused"
 	// EventSignedIn: the sign-in is complete and kept; Text is who it is.

@@ -40,6 +40,19 @@ type Conn struct {
 // cfg.SignIn allows it, or when cfg.Scopes holds what was not granted yet. The
 // context bounds the whole, the user's time in the browser included.
 func Connect(ctx context.Context, cfg Config) (*Conn, error) {
+	c, err := newConn(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.start(ctx); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// newConn is a Conn that nothing was sent on.
+func newConn(cfg Config) (*Conn, error) {
 	s, err := newSigner(cfg)
 	if err != nil {
 		return nil, err
@@ -54,10 +67,6 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	tapping := *s.mcp
 	tapping.Transport = &tap{base: s.mcp.Transport, userAgent: userAgent(s.cfg.Version)}
 	c.http = &tapping
-	if err := c.start(ctx); err != nil {
-		_ = c.Close()
-		return nil, err
-	}
 	return c, nil
 }
 
@@ -71,7 +80,7 @@ func (c *Conn) start(ctx context.Context) error {
 		return err
 	}
 	session := s.current()
-	if s.cfg.SignIn && s.cfg.AccessToken == "" {
+	if s.cfg.SignIn && !s.cfg.given() {
 		if err := s.remember(session); err != nil { // a convenience: the connection is there
 			s.log.Warn("could not note the connection", "server", s.server, "reason", err.Error())
 		}

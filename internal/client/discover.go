@@ -101,6 +101,9 @@ type authority struct {
 
 	offlineAccess bool // the scope offline_access exists
 	issRequired   bool // RFC 9207
+
+	metadataDocuments bool     // a client may be the URL of its metadata
+	authMethods       []string // of the token endpoint; nil: not said
 }
 
 type resourceMetadata struct {
@@ -118,6 +121,8 @@ type serverMetadata struct {
 	ScopesSupported       []string `json:"scopes_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
+	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
+	MetadataDocuments     bool     `json:"client_id_metadata_document_supported"`
 }
 
 // discover finds the authorization server of the MCP server. Nothing is
@@ -145,6 +150,8 @@ func (s *signer) discover(ctx context.Context, ch *challenge, known string) (*au
 		issuer:        issuer,
 		offlineAccess: slices.Contains(meta.ScopesSupported, "offline_access"),
 		issRequired:   meta.IssParameter,
+
+		metadataDocuments: meta.MetadataDocuments, authMethods: meta.AuthMethods,
 	}
 	for _, endpoint := range []struct {
 		name, raw string
@@ -190,7 +197,7 @@ func (s *signer) resourceMetadata(ctx context.Context, ch *challenge) (*resource
 	}
 	for _, place := range places {
 		var doc resourceMetadata
-		found, err := s.fetch(ctx, place, &doc)
+		found, err := s.fetch(ctx, s.resource, place, &doc)
 		if err != nil {
 			return nil, err
 		}
@@ -249,7 +256,7 @@ func (s *signer) serverMetadata(ctx context.Context, issuer string) (*serverMeta
 	}
 	for _, place := range places {
 		var doc serverMetadata
-		found, err := s.fetch(ctx, place, &doc)
+		found, err := s.fetch(ctx, s.oauth, place, &doc)
 		if err != nil {
 			return nil, err
 		}
@@ -265,7 +272,7 @@ func (s *signer) serverMetadata(ctx context.Context, issuer string) (*serverMeta
 }
 
 // fetch reads a bounded JSON document. A 4xx means that there is none.
-func (s *signer) fetch(ctx context.Context, place string, doc any) (found bool, err error) {
+func (s *signer) fetch(ctx context.Context, client *http.Client, place string, doc any) (found bool, err error) {
 	u, err := s.reach.check(place)
 	if err != nil {
 		return false, s.misfit("is described at an address that cannot be used: %v", err)
@@ -277,7 +284,7 @@ func (s *signer) fetch(ctx context.Context, place string, doc any) (found bool, 
 		return false, s.misfit("is described at an address that cannot be used")
 	}
 	req.Header.Set("Accept", "application/json")
-	resp, err := s.send(req)
+	resp, err := s.send(client, req)
 	if err != nil {
 		return false, err
 	}
@@ -324,9 +331,9 @@ func (s *signer) unreadable(from *url.URL, err error) error {
 
 // send does one OAuth request and puts its failure into words. The words hold
 // the host alone: paths and queries may be secrets.
-func (s *signer) send(req *http.Request) (*http.Response, error) {
+func (s *signer) send(client *http.Client, req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", userAgent(s.cfg.Version))
-	resp, err := s.oauth.Do(req)
+	resp, err := client.Do(req)
 	if err == nil {
 		s.log.Debug("oauth request", "method", req.Method, "host", req.URL.Host, "path", req.URL.Path, "status", resp.StatusCode)
 		return resp, nil

@@ -149,6 +149,9 @@ func (s *signer) refusal(err error) error {
 	if refused.code == "access_denied" {
 		return &Error{Kind: KindAuth, Message: "sign-in was denied", Hint: "run {program} connect " + s.server + " to try again", Err: refused}
 	}
+	if refused.lostClient() && (s.cfg.ClientID != "" || s.cfg.ClientMetadataURL != "") {
+		return s.refusedClient(refused)
+	}
 	return &Error{Kind: KindAuth, Message: "the sign-in was refused: " + refused.words(), Hint: "run {program} connect " + s.server + " to try again", Err: refused}
 }
 
@@ -159,12 +162,12 @@ func (l *login) registered() *tokencache.Session {
 	if prev == nil || prev.ClientID == "" || prev.RedirectURI != l.receiver.redirect || l.cfg.ClientID != "" {
 		return nil
 	}
-	return &tokencache.Session{
-		Resource: a.resource, Issuer: a.issuer, RedirectURI: prev.RedirectURI,
-		ClientID: prev.ClientID, ClientSecret: prev.ClientSecret, AuthMethod: first(prev.AuthMethod, authNone),
-		AuthorizationEndpoint: a.authorizationEndpoint, TokenEndpoint: a.tokenEndpoint,
-		RevocationEndpoint: a.revocationEndpoint, RegistrationEndpoint: a.registrationEndpoint,
+	if l.cfg.ClientMetadataURL != "" && a.metadataDocuments && prev.ClientID != l.cfg.ClientMetadataURL {
+		return nil
 	}
+	session := a.session(prev.RedirectURI)
+	session.ClientID, session.ClientSecret, session.AuthMethod = prev.ClientID, prev.ClientSecret, first(prev.AuthMethod, authNone)
+	return session
 }
 
 // wanted are the scopes to ask for: the challenge's, else the resource's; what

@@ -32,7 +32,10 @@ type signer struct {
 	reach  reach
 	mcp    *http.Client
 	oauth  *http.Client
-	done   func() // closes idle connections
+	// resource is oauth for what the MCP server itself publishes.
+	resource *http.Client
+	foreign  bool   // load found a sign-in of another client
+	done     func() // closes idle connections
 
 	// gate is held by the one goroutine that signs in or renews; those that
 	// waited for it find its outcome.
@@ -58,22 +61,32 @@ func newSigner(cfg Config) (*signer, error) {
 	if cfg.AccessToken != "" && !validToken(cfg.AccessToken) {
 		return nil, &Error{Kind: KindUsage, Message: "the given access token contains characters that no token has"}
 	}
+	if err := cfg.checkClient(); err != nil {
+		return nil, err
+	}
+	if err := cfg.checkHeader(); err != nil {
+		return nil, err
+	}
 	s := &signer{cfg: cfg, log: cfg.Logger, url: u, server: u.String(), reach: reachOf(u), gate: make(chan struct{}, 1), early: renewEarly}
 	mcp, oauth, done := s.reach.transports(cfg.Transport)
 	s.debug = newDebugger(cfg)
 	mcp, oauth = s.debug.over(mcp), s.debug.over(oauth)
-	s.mcp, s.oauth, s.done = mcpClient(mcp), s.reach.oauthClient(oauth), done
+	s.mcp, s.oauth, s.done = mcpClient(cfg.withHeader(mcp, u)), s.reach.oauthClient(oauth), done
+	s.resource = s.reach.oauthClient(cfg.withHeader(oauth, u))
 	return s, nil
 }
 
 // load finds the saved sign-in, if there is one.
 func (s *signer) load(ctx context.Context) error {
-	if s.cfg.AccessToken != "" {
+	if s.cfg.given() {
 		return nil
 	}
 	session, err := s.saved(ctx)
 	if err != nil {
 		return err
+	}
+	if !s.ours(session) {
+		s.foreign, session = true, nil
 	}
 	s.adopt(session)
 	return nil
@@ -98,7 +111,8 @@ func (s *signer) key() (tokencache.Key, error) {
 	return tokencache.Key{Resource: first(server.Resource, s.server), Issuer: server.Issuer}, nil
 }
 
-// read is Cache.Load with nil for a sign-in that is not there.
+// read is Cache.Load with nil for a sign-in that is not there. A secret of its
+// client that was replaced meanwhile is the given one.
 func (s *signer) read(ctx context.Context, key tokencache.Key) (*tokencache.Session, error) {
 	session, err := s.cfg.Cache.Load(ctx, key)
 	if errors.Is(err, tokencache.ErrNotFound) {
@@ -106,6 +120,9 @@ func (s *signer) read(ctx context.Context, key tokencache.Key) (*tokencache.Sess
 	}
 	if err != nil {
 		return nil, s.cacheError(err)
+	}
+	if session.ClientSecret != "" && s.cfg.ClientSecret != "" && session.ClientID == s.cfg.ClientID {
+		session.ClientSecret = s.cfg.ClientSecret
 	}
 	s.debug.hideSession(session)
 	return session, nil
@@ -229,8 +246,8 @@ func (s *signer) renew(ctx context.Context, bad string) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if saved == nil {
-		s.adopt(nil) // signed out by another process
+	if saved == nil || !s.ours(saved) {
+		s.adopt(nil) // signed out by another process, or in as another client
 		return false, nil
 	}
 	if saved.AccessToken != bad && s.alive(saved) {
@@ -295,6 +312,8 @@ func (s *signer) refresh(ctx context.Context, session *tokencache.Session) (ok b
 // and the registration only when it is the registration.
 func (s *signer) drop(ctx context.Context, session *tokencache.Session, refused *grantError) error {
 	switch {
+	case refused.lostClient() && s.cfg.ClientID != "":
+		return s.refusedClient(refused) // the sign-in may be good: what was given is wrong
 	case refused.lostClient():
 		s.log.Info("the server does not know this client any more", "server", s.server)
 		s.adopt(nil)

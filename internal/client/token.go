@@ -143,7 +143,7 @@ func (s *signer) post(ctx context.Context, session *tokencache.Session, endpoint
 		// RFC 6749, section 2.3.1: form-encoded before they are joined.
 		req.SetBasicAuth(url.QueryEscape(session.ClientID), url.QueryEscape(session.ClientSecret))
 	}
-	resp, err := s.send(req)
+	resp, err := s.send(s.oauth, req)
 	if err != nil {
 		return nil, err
 	}
@@ -173,110 +173,6 @@ func (s *signer) post(ctx context.Context, session *tokencache.Session, endpoint
 // passing reports whether an error code speaks of now and not of the request.
 func passing(code string) bool {
 	return code == "temporarily_unavailable" || code == "server_error" || code == "slow_down"
-}
-
-// register makes a new registration for this redirect URI (RFC 7591), or takes
-// the one that was configured.
-func (s *signer) register(ctx context.Context, a *authority, redirect string) (*tokencache.Session, error) {
-	session := &tokencache.Session{
-		Resource: a.resource, Issuer: a.issuer, RedirectURI: redirect, AuthMethod: authNone,
-		AuthorizationEndpoint: a.authorizationEndpoint, TokenEndpoint: a.tokenEndpoint,
-		RevocationEndpoint: a.revocationEndpoint, RegistrationEndpoint: a.registrationEndpoint,
-	}
-	if s.cfg.ClientID != "" {
-		session.ClientID, session.ClientSecret = s.cfg.ClientID, s.cfg.ClientSecret
-		if session.ClientSecret != "" {
-			session.AuthMethod = authBasic // what every server with secrets must support (RFC 6749, 2.3.1)
-		}
-		return session, nil
-	}
-	if a.registrationEndpoint == "" {
-		return nil, &Error{
-			Kind: KindAuth, Message: s.server + " wants a client that was registered beforehand",
-			Hint: "this version has no setting for that; ask the server's operator to allow dynamic client registration",
-		}
-	}
-	request, err := json.Marshal(map[string]any{
-		"client_name":                "mcpdiscord",
-		"application_type":           "native",
-		"redirect_uris":              []string{redirect},
-		"grant_types":                []string{"authorization_code", "refresh_token"},
-		"response_types":             []string{"code"},
-		"token_endpoint_auth_method": authNone,
-	})
-	if err != nil {
-		return nil, err
-	}
-	var answer struct {
-		ClientID     string `json:"client_id"`
-		ClientSecret string `json:"client_secret"`
-		AuthMethod   string `json:"token_endpoint_auth_method"`
-	}
-	if err := s.registration(ctx, a.registrationEndpoint, string(request), &answer); err != nil {
-		return nil, err
-	}
-	if !validToken(answer.ClientID) || len(answer.ClientID) > maxURL || answer.ClientSecret != "" && !validToken(answer.ClientSecret) {
-		return nil, s.misfit("gave a registration that cannot be used")
-	}
-	session.ClientID = answer.ClientID
-	if answer.ClientSecret != "" {
-		session.ClientSecret = answer.ClientSecret
-		session.AuthMethod = first(answer.AuthMethod, authBasic) // the default of RFC 7591, section 2
-	}
-	switch session.AuthMethod {
-	case authNone, authBasic, authPost:
-	default:
-		return nil, s.misfit("registered this client with an authentication that it does not have, %q", brief(answer.AuthMethod))
-	}
-	s.log.Info("registered as a client", "issuer", a.issuer, "client_id", session.ClientID)
-	return session, nil
-}
-
-// registration posts the JSON of RFC 7591 and reads its answer.
-func (s *signer) registration(ctx context.Context, endpoint, request string, answer any) error {
-	at, err := s.reach.check(endpoint)
-	if err != nil {
-		return s.misfit("leads to an address that cannot be used: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, oauthTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(request))
-	if err != nil {
-		return s.misfit("leads to an address that cannot be used")
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	resp, err := s.send(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := readBounded(resp.Body)
-	switch {
-	case err != nil:
-		return s.unreadable(at, err)
-	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
-		return s.unavailable(fmt.Sprintf("%s answered %d", at.Host, resp.StatusCode), nil)
-	case resp.StatusCode == http.StatusCreated || resp.StatusCode == http.StatusOK:
-		if err := json.Unmarshal(body, answer); err != nil {
-			return s.misfit("answered the registration with something that is not JSON")
-		}
-		return nil
-	}
-	var refusal grantError
-	var doc struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	if json.Unmarshal(body, &doc) == nil && doc.Error != "" {
-		refusal.code, refusal.description = doc.Error, doc.Description
-	} else {
-		refusal.code = strconv.Itoa(resp.StatusCode)
-	}
-	return &Error{
-		Kind: KindAuth, Message: fmt.Sprintf("%s does not accept this program as a client: %s", at.Host, refusal.words()),
-		Hint: "ask its operator to allow it", Err: &refusal,
-	}
 }
 
 // revoke ends the sign-in at the server (RFC 7009). A server without the

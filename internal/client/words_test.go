@@ -50,7 +50,7 @@ func TestAttack24ShellInHint(t *testing.T) {
 	want(t, "hint", wantKind(t, err, client.KindAuth).Hint, "run {program} connect "+f.URL+"/mcp --scope https://example.com/guilds.read")
 }
 
-// Every hint names flags that the command line has.
+// A server that registers nobody is an error with a way out.
 func TestHintsWithoutRegistration(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(f *fake){
@@ -60,7 +60,7 @@ func TestHintsWithoutRegistration(t *testing.T) {
 		f := newFake(t)
 		f.set(func() { arrange(f) })
 		_, err := client.Connect(t.Context(), newRig(t, f).Config)
-		if hint := wantKind(t, err, client.KindAuth).Hint; hint == "" || strings.Contains(hint, "--oauth") {
+		if hint := wantKind(t, err, client.KindAuth).Hint; hint == "" {
 			t.Errorf("%s: hint %q", name, hint)
 		}
 	}
