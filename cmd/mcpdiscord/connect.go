@@ -63,7 +63,7 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 		return err
 	}
 	if o.output.json {
-		return p.printIdentity(ctx, o.output, identity)
+		return p.printIdentity(ctx, o.output, identity, true)
 	}
 	p.note("%s", identityLine(identity, time.Now()))
 	if !wantTUI || !isTerminal(p.in) || !isTerminal(p.out) {
@@ -153,12 +153,13 @@ type printedIdentity struct {
 	GlobalName string    `json:"global_name,omitempty"`
 	Scopes     []string  `json:"scopes"`
 	Expires    time.Time `json:"expires,omitzero"`
+	Confirmed  bool      `json:"confirmed"` // by the server, just now
 }
 
-func (p *program) printIdentity(ctx context.Context, o outputFlags, id client.Identity) error {
+func (p *program) printIdentity(ctx context.Context, o outputFlags, id client.Identity, confirmed bool) error {
 	text, err := json.Marshal(printedIdentity{
 		Server: id.Server, Issuer: id.Issuer, ClientID: id.ClientID, DiscordID: id.UserID, Username: id.Username,
-		GlobalName: id.GlobalName, Scopes: append([]string{}, id.Scopes...), Expires: id.Expiry,
+		GlobalName: id.GlobalName, Scopes: append([]string{}, id.Scopes...), Expires: id.Expiry, Confirmed: confirmed,
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -16,8 +17,9 @@ func (p *program) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [SERVER] [flags]",
 		Short: "Say who is signed in to a server",
-		Long: `Say who is signed in to a server, and for how long. Exit code 4 means that the
-sign-in cannot be used.`,
+		Long: `Say who is signed in to a server, and for how long. The server is asked whether the
+sign-in is still good: exit code 4 means that it cannot be used, 5 that the server
+could not be asked; then what is saved is printed all the same.`,
 		Example: `  mcpdiscord status
   mcpdiscord status https://mcp.example.com/mcp
   mcpdiscord status --json`,
@@ -43,14 +45,24 @@ func (p *program) status(ctx context.Context, o *clientOptions, argument string)
 		return err
 	}
 	id, err := client.Status(ctx, cfg)
-	if err != nil {
+	if id == nil {
 		return err
 	}
-	if o.output.json || o.output.jq != "" {
-		return p.printIdentity(ctx, o.output, *id)
+	return errors.Join(p.printStatus(ctx, o.output, *id, err == nil), err)
+}
+
+// printStatus prints who is signed in; unconfirmed is what the server could not
+// be asked about.
+func (p *program) printStatus(ctx context.Context, o outputFlags, id client.Identity, confirmed bool) error {
+	if o.json || o.jq != "" {
+		return p.printIdentity(ctx, o, id, confirmed)
 	}
-	return p.write(o.output, func(w io.Writer, _ bool) error {
-		_, err := fmt.Fprintln(w, identityLine(*id, time.Now()))
+	line := identityLine(id, time.Now())
+	if !confirmed {
+		line = "not confirmed: " + line
+	}
+	return p.write(o, func(w io.Writer, _ bool) error {
+		_, err := fmt.Fprintln(w, line)
 		return err
 	})
 }

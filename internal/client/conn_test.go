@@ -304,13 +304,13 @@ func TestStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(explain(err))
 	}
-	identity.ClientID, identity.Expiry = "", time.Time{}
+	identity.ClientID, identity.Expiry, identity.ProtocolVersion = "", time.Time{}, ""
 	if diff := cmp.Diff(client.Identity{
 		Server: f.URL + "/mcp", Issuer: f.URL, Username: "nelly", GlobalName: "Nelly", UserID: "80351110224678912", Scopes: []string{"identify"},
 	}, *identity); diff != "" {
 		t.Error(diff)
 	}
-	want(t, "requests to the server", f.count("/mcp"), 2)
+	want(t, "requests to the server", f.count("/mcp"), 3)
 	r.advance(2 * time.Hour)
 	if identity, err = client.Status(t.Context(), r.Config); err != nil {
 		t.Fatal(explain(err))

@@ -17,30 +17,42 @@ func (s *signer) identity() Identity {
 	return identity
 }
 
-// Status says who is signed in to cfg.Server, from the cache, and renews an
-// access token that has ended. It opens no session and never signs in: no
-// sign-in, or one that has ended, is an error of KindAuth.
+// Status says who is signed in to cfg.Server, and asks the server whether it
+// still is so: with the request that opens a session, server/discover, and with
+// what follows where the server is of an older generation. It renews an access
+// token that has ended and never signs in.
+//
+// No sign-in, or one that has ended here or there, is an error of KindAuth.
+// When the server could not be asked there are both: the saved identity, and
+// the error that says why.
 func Status(ctx context.Context, cfg Config) (*Identity, error) {
-	s, err := newSigner(cfg)
+	cfg.SignIn = false
+	c, err := newConn(cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer s.done()
+	defer c.Close()
+	s := c.signer
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
 	session := s.current()
-	if s.cfg.AccessToken == "" && (session == nil || session.AccessToken == "" && session.RefreshToken == "") {
+	if !s.cfg.given() && (session == nil || session.AccessToken == "" && session.RefreshToken == "") {
 		return nil, s.signedOut(session)
 	}
-	if err := s.ensure(ctx); err != nil {
+	err = c.run(ctx, nil)
+	var own *Error
+	switch {
+	case err == nil && !s.cfg.given() && s.bearer() == "":
+		return nil, s.signedOut(s.current()) // it ended, and this server answers strangers too
+	case err == nil:
+		identity := c.Identity()
+		return &identity, nil
+	case !errors.As(err, &own) || own.Kind != KindUnavailable && own.Kind != KindFailure:
 		return nil, err
 	}
-	if s.bearer() == "" {
-		return nil, s.signedOut(session)
-	}
-	identity := s.identity()
-	return &identity, nil
+	identity := c.Identity()
+	return &identity, &Error{Kind: own.Kind, Message: "the sign-in could not be confirmed: " + own.Message, Hint: own.Hint, Err: err}
 }
 
 // Logout ends the sign-in to cfg.Server: it is revoked at the server (RFC
