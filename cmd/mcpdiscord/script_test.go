@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 		"browser":    func() { os.Exit(runBrowser()) },
 		"oauth":      func() { os.Exit(runOAuth()) },
 		"protected":  func() { os.Exit(runUpstream()) },
+		"registrar":  func() { os.Exit(runStrict()) },
 	})
 }
 
@@ -81,6 +82,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve":    cmdServe,
 			"upstream": cmdUpstream,
+			"strict":   cmdStrict,
 			"fault":    cmdFault,
 			"emulate":  cmdEmulate,
 			"end":      cmdEnd,
@@ -145,6 +147,15 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 func cmdUpstream(ts *testscript.TestScript, _ bool, _ []string) {
 	file := ts.MkAbs("upstream.addr")
 	ts.Setenv("upstream", start(ts, "upstream", file, exec.Command("protected", file)))
+}
+
+// cmdStrict starts an MCP server that registers nobody and sets $strict and
+// $MCPDISCORD_SERVER to its URL; its log has the requests.
+func cmdStrict(ts *testscript.TestScript, _ bool, _ []string) {
+	file := ts.MkAbs("strict.addr")
+	url := start(ts, "strict", file, exec.Command("registrar", file))
+	ts.Setenv("strict", url)
+	ts.Setenv("MCPDISCORD_SERVER", url)
 }
 
 // cmdEmulate starts an emulator and sets $emulator_EMULATOR to its URL.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ const defaultServer = "http://localhost:8000/mcp"
 
 // clientVariables are what the commands that may sign in read.
 const clientVariables = `MCPDISCORD_TOKEN: an access token to use as it is
+MCPDISCORD_OAUTH_CLIENT_SECRET: the secret of --oauth-client-id
 BROWSER: the command that opens addresses
 NO_COLOR, CLICOLOR_FORCE: no color, color always`
 
@@ -33,6 +35,10 @@ type clientOptions struct {
 	loginTimeout       time.Duration
 	timeout            time.Duration
 	scopes             []string
+	clientID           string // --oauth-client-id
+	clientMetadata     string // --client-metadata-url
+	headerLines        []string
+	header             http.Header // from headerLines, by prepare
 	debug              bool
 	output             outputFlags
 }
@@ -42,6 +48,9 @@ func addServerFlags(f *pflag.FlagSet, o *clientOptions) {
 	f.StringVar(&o.tokenStore, "token-store", "auto", "where tokens are kept: auto, keychain, file, plain, memory")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for an answer")
 	f.BoolVar(&o.debug, "debug", false, "show every HTTP exchange on stderr, without secrets")
+	f.StringArrayVar(&o.headerLines, "header", nil, "a `'Name: value'` to send to the MCP server; ${VARIABLE} is replaced (repeatable)")
+	f.StringVar(&o.clientID, "oauth-client-id", "", "ID of a client that was registered beforehand")
+	f.StringVar(&o.clientMetadata, "client-metadata-url", "", "URL of this client's metadata document, its ID where that is supported")
 }
 
 func addSignInFlags(f *pflag.FlagSet, o *clientOptions) {
@@ -71,6 +80,11 @@ func (p *program) prepare(o *clientOptions) error {
 	if o.callbackPort < 0 || o.callbackPort > 65535 {
 		return usageError("--callback-port is a port, 0 to 65535", "", nil)
 	}
+	header, err := p.headers(o.headerLines)
+	if err != nil {
+		return err
+	}
+	o.header = header
 	if o.timeout <= 0 || o.loginTimeout < 0 {
 		return usageError("--timeout and --login-timeout are longer than zero", "", nil)
 	}
@@ -145,6 +159,7 @@ func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokenc
 		Server: serverURL, Cache: cache, SignIn: signIn,
 		CallbackPort: o.callbackPort, LoginTimeout: o.loginTimeout, Scopes: trimmed(o.scopes),
 		AccessToken: strings.TrimSpace(p.getenv("MCPDISCORD_TOKEN")), Timeout: o.timeout, Version: buildVersion(),
+		ClientID: o.clientID, ClientSecret: strings.TrimSpace(p.getenv("MCPDISCORD_OAUTH_CLIENT_SECRET")), ClientMetadataURL: o.clientMetadata, Header: o.header,
 	}
 	if o.debug {
 		cfg.Debug = p.err
