@@ -2,12 +2,20 @@ package discord
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
 )
 
 // maxGuilds is the longest page that Discord gives, and the most guilds that
 // an account can be in.
 const maxGuilds = 200
+
+// Discord's words for a guild that the user is not in.
+const (
+	codeUnknownGuild  = "10004"
+	codeUnknownMember = "10007"
+)
 
 // CurrentAuthorization asks what an access token is: GET /oauth2/@me. A token
 // of another application is the caller's to refuse. ErrUnauthorized from here
@@ -70,6 +78,33 @@ func (c *Client) CurrentUserGuilds(ctx context.Context, accessToken Secret) ([]G
 		}
 	}
 	return guilds, nil
+}
+
+// GuildMember asks for the place of the token's user in one guild: GET
+// /users/@me/guilds/{guild}/member. It needs the scope guilds.members.read.
+// ErrNotMember: there is none.
+func (c *Client) GuildMember(ctx context.Context, accessToken Secret, guildID string) (*Member, error) {
+	in := call{op: "get guild member", path: "/api/v10/users/@me/guilds/" + guildID + "/member", guild: guildID, token: accessToken}
+	if !isSnowflake(guildID) {
+		return nil, &Error{Op: in.op, Err: ErrNotMember}
+	}
+	var wire struct {
+		User    *User    `json:"user"`
+		Roles   []string `json:"roles"`
+		Pending bool     `json:"pending"`
+	}
+	err := c.get(ctx, in, &wire)
+	if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusNotFound && (e.Code == codeUnknownGuild || e.Code == codeUnknownMember) {
+		e.Err = ErrNotMember
+	}
+	if err != nil {
+		return nil, err
+	}
+	// Whose place it is must be said: an answer of another form lets nobody in.
+	if wire.User == nil || !isSnowflake(wire.User.ID) || wire.Roles == nil {
+		return nil, in.unavailable(200, 0, errMalformed)
+	}
+	return &Member{UserID: wire.User.ID, Roles: wire.Roles, Pending: wire.Pending}, nil
 }
 
 // isSnowflake holds for an id of Discord's: an unsigned 64-bit number in

@@ -49,13 +49,14 @@ var (
 type budget struct {
 	reserving sync.Mutex // see reserve
 
-	now    func() time.Time
-	log    *slog.Logger
-	turns  [classes][]*rate.Limiter // all of them must agree, the narrowest first
-	mu     sync.Mutex
-	holds  map[holdKey]time.Time // until when
-	bad    [11]badMinute         // ten whole minutes and the one that runs
-	opened [classes]bool         // for one log line per opening
+	now     func() time.Time
+	log     *slog.Logger
+	buckets *buckets
+	turns   [classes][]*rate.Limiter // all of them must agree, the narrowest first
+	mu      sync.Mutex
+	holds   map[holdKey]time.Time // until when
+	bad     [11]badMinute         // ten whole minutes and the one that runs
+	opened  [classes]bool         // for one log line per opening
 }
 
 // holdKey names what a 429 forbids: everything, a path, or a path for the
@@ -75,8 +76,9 @@ func newBudget(now func() time.Time, log *slog.Logger) *budget {
 	api := rate.NewLimiter(perSecondAPI, perSecondAPI)
 	signIn := rate.NewLimiter(perSecondSignIn, perSecondSignIn)
 	return &budget{
-		now: now,
-		log: log,
+		now:     now,
+		log:     log,
+		buckets: newBuckets(now),
 		turns: [classes][]*rate.Limiter{
 			classRefresh: {all},
 			classAPI:     {api, all},
@@ -87,8 +89,12 @@ func newBudget(now func() time.Time, log *slog.Logger) *budget {
 }
 
 // admit waits for the call's turn. Otherwise it says why not and for how long.
-func (b *budget) admit(ctx context.Context, cl class, key holdKey) (time.Duration, error) {
+func (b *budget) admit(ctx context.Context, in call) (time.Duration, error) {
+	cl, key := in.class, in.holdKey()
 	if wait, err := b.closed(cl, key); err != nil {
+		return wait, err
+	}
+	if wait, err := b.buckets.wait(ctx, in, maxWait[cl]); err != nil {
 		return wait, err
 	}
 	for _, limiter := range b.turns[cl] {

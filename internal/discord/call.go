@@ -2,7 +2,6 @@ package discord
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -33,6 +32,7 @@ type call struct {
 	op    string // for errors and logs
 	class class
 	path  string
+	guild string     // the one that path names, or ""
 	form  url.Values // not nil: a POST with the application's credentials
 	token Secret     // for a GET
 }
@@ -45,7 +45,7 @@ type answer struct {
 
 // do makes the call once. Its errors are all ErrUnavailable.
 func (c *Client) do(ctx context.Context, in call) (*answer, error) {
-	if wait, err := c.budget.admit(ctx, in.class, in.holdKey()); err != nil {
+	if wait, err := c.budget.admit(ctx, in); err != nil {
 		return nil, in.unavailable(0, wait, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
@@ -66,6 +66,9 @@ func (c *Client) do(ctx context.Context, in call) (*answer, error) {
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusTooManyRequests { // what that holds back is for judge to say
+		c.budget.buckets.learn(in, resp.Header)
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	c.cfg.Logger.Debug("discord_call", "op", in.op, "status", resp.StatusCode, "duration_ms", ms(start))
 	if err == nil && len(body) > maxBody {
@@ -161,14 +164,6 @@ func (in call) apiError(a *answer) error {
 
 func (in call) unavailable(status int, wait time.Duration, cause error) error {
 	return &Error{Op: in.op, Status: status, RetryAfter: wait, Err: ErrUnavailable, cause: cause}
-}
-
-func (in call) holdKey() holdKey {
-	key := holdKey{path: in.path}
-	if in.token != "" {
-		key.token = sha256.Sum256([]byte(in.token))
-	}
-	return key
 }
 
 // limited reads a 429: what it forbids, and for how long.

@@ -19,6 +19,8 @@ var (
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrForbidden: the access token lives, but may not do this.
 	ErrForbidden = errors.New("forbidden")
+	// ErrNotMember: the token's user is not in that guild, or there is none.
+	ErrNotMember = errors.New("not a member")
 	// ErrUnavailable: no usable answer, and nothing is known about the token:
 	// 429, 5xx, HTML, a hang, the network, truncated or unknown answers, or
 	// our own outbound budget. Try again, not before Error.RetryAfter.

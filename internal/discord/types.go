@@ -40,3 +40,10 @@ type Guild struct {
 	Permissions string   `json:"permissions"` // a bit set in decimal: it outgrew 53 bits
 	Features    []string `json:"features,omitempty"`
 }
+
+// Member is the user's place in one guild.
+type Member struct {
+	UserID  string
+	Roles   []string // ids; the role that everybody has (the guild's own id) is not among them
+	Pending bool     // has not passed the guild's screening yet: not a full member
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 )
 
 const (
@@ -66,14 +67,29 @@ func (e *Emulator) SetRoles(userID, guildID string, roles []string) error {
 			return errors.New("emulator: a role is a snowflake")
 		}
 	}
+	return e.withMembership(userID, guildID, func(a *account, i int) { a.user.Guilds[i].Roles = slices.Clone(roles) })
+}
+
+// SetPending says whether the user has yet to pass the screening of a guild
+// that the user is in.
+func (e *Emulator) SetPending(userID, guildID string, pending bool) error {
+	return e.withMembership(userID, guildID, func(a *account, i int) { a.user.Guilds[i].Pending = pending })
+}
+
+// Leave takes the user out of a guild that the user is in.
+func (e *Emulator) Leave(userID, guildID string) error {
+	return e.withMembership(userID, guildID, func(a *account, i int) { a.user.Guilds = slices.Delete(a.user.Guilds, i, i+1) })
+}
+
+// withMembership changes a copy of the user's guilds: others may hold the slice.
+func (e *Emulator) withMembership(userID, guildID string, do func(a *account, i int)) error {
 	return e.withAccount(userID, func(a *account) error {
-		guilds := slices.Clone(a.user.Guilds)
-		i := slices.IndexFunc(guilds, func(m Membership) bool { return m.ID == guildID })
+		i := slices.IndexFunc(a.user.Guilds, func(m Membership) bool { return m.ID == guildID })
 		if i < 0 {
 			return errors.New("emulator: the user is not in that guild")
 		}
-		guilds[i].Roles = slices.Clone(roles)
-		a.user.Guilds = guilds
+		a.user.Guilds = slices.Clone(a.user.Guilds)
+		do(a, i)
 		return nil
 	})
 }
@@ -117,7 +133,11 @@ func (e *Emulator) control() {
 		"POST /emulator/users/{user}/expire": func(w http.ResponseWriter, r *http.Request) {
 			done(w, e.ExpireAccess(r.PathValue("user")))
 		},
-		"PUT /emulator/users/{user}/guilds/{guild}/roles": e.putRoles,
+		"PUT /emulator/users/{user}/guilds/{guild}/roles":   e.putRoles,
+		"PUT /emulator/users/{user}/guilds/{guild}/pending": e.putPending,
+		"DELETE /emulator/users/{user}/guilds/{guild}": func(w http.ResponseWriter, r *http.Request) {
+			done(w, e.Leave(r.PathValue("user"), r.PathValue("guild")))
+		},
 	}
 	for pattern, h := range switches {
 		e.mux.HandleFunc(pattern, h)
@@ -192,14 +212,32 @@ func (e *Emulator) putRoles(w http.ResponseWriter, r *http.Request) {
 	done(w, e.SetRoles(r.PathValue("user"), r.PathValue("guild"), wire.Roles))
 }
 
+func (e *Emulator) putPending(w http.ResponseWriter, r *http.Request) {
+	var wire struct {
+		Pending bool `json:"pending"`
+	}
+	if err := readJSON(w, r, &wire); err != nil {
+		done(w, err)
+		return
+	}
+	done(w, e.SetPending(r.PathValue("user"), r.PathValue("guild"), wire.Pending))
+}
+
 func (e *Emulator) putSettings(w http.ResponseWriter, r *http.Request) {
 	var wire struct {
 		KillEarlier *bool   `json:"kill_earlier"`
 		WebhookURL  *string `json:"webhook_url"`
+		Limit       *struct {
+			Calls  int     `json:"calls"`
+			Window float64 `json:"window"` // seconds
+		} `json:"limit"`
 	}
 	err := readJSON(w, r, &wire)
 	if err == nil && wire.WebhookURL != nil {
 		err = e.SetWebhookURL(r.Context(), *wire.WebhookURL)
+	}
+	if err == nil && wire.Limit != nil {
+		err = e.SetLimit(wire.Limit.Calls, time.Duration(wire.Limit.Window*float64(time.Second)))
 	}
 	if err == nil && wire.KillEarlier != nil {
 		e.SetKillEarlier(*wire.KillEarlier)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,6 +239,30 @@ func TestCounters(t *testing.T) {
 	}
 }
 
+func TestEnforcedLimit(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	if a := s.control(http.MethodPut, "settings", `{"limit":{"calls":2,"window":1.5}}`); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	get := func(token string) int { return s.api("/users/@me", token).status }
+	if got := []int{get("a"), get("a"), get("a"), get("b")}; !slices.Equal(got, []int{401, 401, 429, 401}) {
+		t.Error(got)
+	}
+	if got := s.api("/users/@me", "a").header.Get("Retry-After"); got != "2" {
+		t.Errorf("Retry-After %q", got)
+	}
+	s.clock.Advance(1500 * time.Millisecond)
+	if got := get("a"); got != 401 {
+		t.Error(got)
+	}
+	for _, body := range []string{`{"limit":{"calls":-1}}`, `{"limit":{"calls":1}}`} {
+		if a := s.control(http.MethodPut, "settings", body); a.status != 400 {
+			t.Errorf("%s: %d", body, a.status)
+		}
+	}
+}
+
 func TestUserSwitches(t *testing.T) {
 	t.Parallel()
 	const gophers = "197038439483310086"
@@ -264,6 +289,14 @@ func TestUserSwitches(t *testing.T) {
 	}
 	if err := s.SetRoles(nelly, gophers, make([]string, 251)); err == nil {
 		t.Error("251 roles")
+	}
+	if s.control(http.MethodPut, "users/"+nelly+"/guilds/"+gophers+"/pending", `{"pending":true}`); !strings.Contains(member().body, `"pending":true`) {
+		t.Error(member().body)
+	}
+	const burrow = "41771983423143937"
+	s.control(http.MethodDelete, "users/"+nelly+"/guilds/"+burrow, "")
+	if a := s.api("/users/@me/guilds/"+burrow+"/member", token.text("access_token")); a.status != 404 {
+		t.Error(a.body)
 	}
 
 	s.control(http.MethodPost, "users/"+nelly+"/expire", "")

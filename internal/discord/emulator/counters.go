@@ -3,6 +3,7 @@ package emulator
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"net/http"
 	"strconv"
@@ -89,34 +90,72 @@ func (w *countedWriter) WriteHeader(status int) {
 // Unwrap lets [http.ResponseController] reach the writer beneath.
 func (w *countedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// The limit that the headers tell of. It is never enforced: a 429 comes from a
-// fault, so that a test decides when.
+// The limit that the headers tell of. Unless SetLimit was called it is not
+// enforced: a 429 comes from a fault, so that a test decides when.
 const (
 	limitCalls  = 50
 	limitWindow = time.Second
+	maxWindows  = 8192
 )
 
-// window counts the calls of one endpoint for the rate limit headers.
+// window counts the calls of one bucket: an endpoint, for one token and guild.
 type window struct {
 	start time.Time
 	calls int
 }
 
-func (e *Emulator) rateLimitHeaders(h http.Header, endpoint string) {
-	now := e.cfg.Now()
-	e.mu.Lock()
-	w := e.limits[endpoint]
-	if w == nil || now.Sub(w.start) >= limitWindow || now.Before(w.start) {
-		w = &window{start: now}
-		e.limits[endpoint] = w
+// limit is what a bucket holds.
+type limit struct {
+	calls    int
+	window   time.Duration
+	enforced bool
+}
+
+// SetLimit makes every bucket hold that many calls in a window, and answers 429
+// to what is more. No calls mean the default again, which is only told.
+func (e *Emulator) SetLimit(calls int, window time.Duration) error {
+	set := limit{calls, window, true}
+	switch {
+	case calls == 0:
+		set = limit{calls: limitCalls, window: limitWindow}
+	case calls < 0 || window <= 0 || window > maxRetryAfter:
+		return errors.New("emulator: a limit is some calls in a window of at most a day")
 	}
-	w.calls++
-	remaining, reset := max(limitCalls-w.calls, 0), w.start.Add(limitWindow)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.limit = set
+	clear(e.limits)
+	return nil
+}
+
+// rateLimit counts a call, tells of its bucket, and answers 429 and false where
+// an enforced limit was exceeded.
+func (e *Emulator) rateLimit(w http.ResponseWriter, r *http.Request, endpoint string) bool {
+	now := e.cfg.Now()
+	key := endpoint + " " + r.PathValue("guild") + " " + r.Header.Get("Authorization")
+	e.mu.Lock()
+	if len(e.limits) >= maxWindows {
+		clear(e.limits)
+	}
+	limit := e.limit
+	bucket := e.limits[key]
+	if bucket == nil || now.Sub(bucket.start) >= limit.window || now.Before(bucket.start) {
+		bucket = &window{start: now}
+		e.limits[key] = bucket
+	}
+	bucket.calls++
+	calls, reset := bucket.calls, bucket.start.Add(limit.window)
 	e.mu.Unlock()
-	bucket := sha256.Sum256([]byte(endpoint))
-	h.Set("X-RateLimit-Limit", strconv.Itoa(limitCalls))
-	h.Set("X-RateLimit-Remaining", strconv.Itoa(remaining))
+	name := sha256.Sum256([]byte(endpoint))
+	h := w.Header()
+	h.Set("X-RateLimit-Limit", strconv.Itoa(limit.calls))
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(limit.calls-calls, 0)))
 	h.Set("X-RateLimit-Reset", strconv.FormatFloat(float64(reset.UnixMilli())/1000, 'f', 3, 64))
 	h.Set("X-RateLimit-Reset-After", strconv.FormatFloat(reset.Sub(now).Seconds(), 'f', 3, 64))
-	h.Set("X-RateLimit-Bucket", hex.EncodeToString(bucket[:16]))
+	h.Set("X-RateLimit-Bucket", hex.EncodeToString(name[:16]))
+	if !limit.enforced || calls <= limit.calls {
+		return true
+	}
+	Fault{RetryAfter: reset.Sub(now)}.rateLimit(w)
+	return false
 }

@@ -55,6 +55,7 @@ type Emulator struct {
 	state    state
 	faults   []*Fault
 	counters Counters
+	limit    limit
 	limits   map[string]*window
 }
 
@@ -98,6 +99,7 @@ func New(cfg Config) (*Emulator, error) {
 		webhook:  webhook,
 		state:    state,
 		counters: make(Counters),
+		limit:    limit{calls: limitCalls, window: limitWindow},
 		limits:   make(map[string]*window),
 	}
 	e.routes()
@@ -177,8 +179,9 @@ func (e *Emulator) handle(pattern, endpoint string, h http.HandlerFunc) {
 		if endpoint == EndpointToken {
 			grant = grantType(r)
 		}
-		if endpoint != EndpointAuthorize {
-			e.rateLimitHeaders(w.Header(), endpoint)
+		if endpoint != EndpointAuthorize && !e.rateLimit(w, r, endpoint) {
+			e.count(endpoint, grant, "429")
+			return
 		}
 		if fault, ok := e.takeFault(endpoint, grant); ok {
 			// Counted first: a hang may never end.

@@ -37,11 +37,16 @@ Switches, JSON in and out:
   POST   /emulator/users/{user}/deauthorize         as in Discord's Authorized Apps; tells the webhook
   POST   /emulator/users/{user}/expire              the user's access tokens expire now
   PUT    /emulator/users/{user}/guilds/{guild}/roles   {"roles": ["123"]}
+  PUT    /emulator/users/{user}/guilds/{guild}/pending {"pending": true}
+  DELETE /emulator/users/{user}/guilds/{guild}      the user leaves it
   PUT    /emulator/settings                         {"kill_earlier": true}: a sign-in ends the user's
                                                     earlier tokens, a refresh the access token
                                                     that it replaces
   PUT    /emulator/settings                         {"webhook_url": "http://localhost:8000/events"}:
                                                     where events go to, "" for nowhere
+  PUT    /emulator/settings                         {"limit": {"calls": 5, "window": 1.5}}: 429 to more
+                                                    calls of one endpoint, token and guild in so
+                                                    many seconds; 0 calls for never
   GET    /emulator/webhook                          its URL, the public key, what became of the events
 
 The webhook, on loopback only, is told APPLICATION_DEAUTHORIZED as by Discord:
