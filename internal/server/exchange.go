@@ -21,7 +21,10 @@ type exchange struct {
 
 	identity *authserver.Identity // who calls; nil before the token is checked
 	message  message              // what is called, of the built-in server
+	id       []string             // the request's, as a header's value
+	trace    trace                // the caller's
 	mcp      bool                 // refusals are JSON-RPC
+	stream   bool                 // the answer lives for long
 	sdk      bool                 // the SDK's refusals are text: write them anew
 	origin   string               // the page that may read the answer; "" for none
 
@@ -52,9 +55,10 @@ func (e *exchange) WriteHeader(status int) {
 	e.sendHeader()
 }
 
-// sendHeader sends the status, and the CORS headers with it: the reverse proxy
-// clears what was set before.
+// sendHeader sends the status, and with it the request's id and the CORS
+// headers: the reverse proxy clears what was set before.
 func (e *exchange) sendHeader() {
+	e.Header()[headerRequestID] = e.id
 	if e.origin != "" {
 		allowOrigin(e.Header(), e.origin)
 	}

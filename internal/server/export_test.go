@@ -54,3 +54,9 @@ func SafeHeader(text string) string { return safeHeader(text) }
 
 // SDK is the SDK's server, without the corridor before it.
 func (s *Server) SDK() *mcp.Server { return s.sdk }
+
+// ParseTrace shows what is read of the values of traceparent.
+func ParseTrace(values []string) (traceID, spanID string) {
+	t := parseTrace(values)
+	return t.id, t.span
+}

@@ -14,13 +14,22 @@ import (
 // serve is the outermost handler: it checks the Host, routes, survives panics,
 // and logs one line.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(authserver.WithClientAddress(r.Context(), s.clientAddress(r)))
-	e := &exchange{ResponseWriter: w, mcp: r.URL.Path == authserver.ResourcePath, writeTimeout: s.writeTimeout}
+	e := &exchange{
+		ResponseWriter: w,
+		mcp:            r.URL.Path == authserver.ResourcePath,
+		id:             s.requestID(r),
+		trace:          parseTrace(r.Header["Traceparent"]),
+		writeTimeout:   s.writeTimeout,
+	}
+	w.Header()[headerRequestID] = e.id // for pages
+	r = r.WithContext(authserver.WithClientAddress(context.WithValue(r.Context(), exchangeKey{}, e), s.clientAddress(r)))
 	start := time.Now()
 	defer func() {
 		v := recover()
 		s.finish(e, r, v)
-		s.logRequest(e, r, time.Since(start))
+		took := time.Since(start)
+		s.observe(e, r, took)
+		s.logRequest(e, r, took)
 		if v != nil && !e.muted {
 			panic(http.ErrAbortHandler) // half an answer must not look whole
 		}

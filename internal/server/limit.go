@@ -48,6 +48,13 @@ func (r *room) enter(user string) bool {
 	return true
 }
 
+// taken is how many places are taken.
+func (r *room) taken() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inside
+}
+
 // leave gives the place of user back.
 func (r *room) leave(user string) {
 	r.mu.Lock()

@@ -129,7 +129,6 @@ func (h *messages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !readBody(e, r, body) || !s.admit(e, r, body.Bytes()) {
 		return
 	}
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
 	r.Body = io.NopCloser(bytes.NewReader(body.Bytes()))
 	r.Header.Del("Last-Event-ID") // streams are not resumable; to be ignored
 	e.sdk = true

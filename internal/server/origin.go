@@ -67,7 +67,7 @@ func (s *Server) originAllowed(values []string) bool {
 }
 
 // exposedHeaders are what scripts of an allowed origin may read of an answer.
-const exposedHeaders = "WWW-Authenticate, Mcp-Session-Id, Retry-After"
+const exposedHeaders = "WWW-Authenticate, Mcp-Session-Id, Retry-After, X-Request-Id"
 
 // allowOrigin lets the page at origin read the answer of the MCP endpoint.
 func allowOrigin(h http.Header, origin string) {
@@ -100,7 +100,7 @@ func (s *Server) servePreflight(w http.ResponseWriter, r *http.Request) {
 func anyOrigin(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
-		w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+		w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id")
 		h.ServeHTTP(w, r)
 	})
 }

@@ -103,8 +103,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer inside.leave(user)
 
-	ctx := context.WithValue(r.Context(), exchangeKey{}, e)
+	ctx := r.Context()
 	if longLived {
+		e.stream = true
 		var stop func()
 		ctx, stop = s.streamContext(ctx, r, e)
 		defer stop()
@@ -181,7 +182,9 @@ func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.Host = ""
 	pr.Out.Trailer = nil // some servers take trailers for headers
 	stripRequest(pr.Out.Header)
-	setIdentity(pr.Out.Header, exchangeOf(pr.In.Context()).identity)
+	e := exchangeOf(pr.In.Context())
+	setIdentity(pr.Out.Header, e.identity)
+	setTrace(pr.Out.Header, e)
 }
 
 // modifyResponse makes the answer that the client gets. Answers that the

@@ -123,7 +123,7 @@ func stripResponse(h http.Header) {
 var strippedAnswers = setOf(
 	"Set-Cookie", "Set-Cookie2", "Www-Authenticate", "Authentication-Info", "Proxy-Authenticate", "Proxy-Authentication-Info",
 	"Alt-Svc", "Clear-Site-Data", "Refresh", "Location", "Strict-Transport-Security", "Public-Key-Pins", "Nel", "Report-To",
-	"Origin-Agent-Cluster", "Service-Worker-Allowed", "Vary",
+	"Origin-Agent-Cluster", "Service-Worker-Allowed", "Vary", headerRequestID,
 )
 
 func setOf(names ...string) map[string]struct{} {

@@ -75,8 +75,9 @@ func TestProxyRequest(t *testing.T) {
 			"Forwarded": {"for=1"}, "X-Forwarded-For": {"1"}, "X-Forwarded-Host": {"evil"}, "X_Forwarded_For": {"1"}, "X-Forwarded-User": {"1"}, "X-Real-Ip": {"1"},
 			"Remote-User": {"root"}, "REMOTE_USER": {"root"}, "X-Auth-Request-User": {"root"}, "X-User-Id": {"1"}, "X-Http-Method-Override": {"DELETE"},
 			"Connection": {"X-Discord-User-Id, X-Discord-Username, X-Discord-Scopes, Content-Type, Keep-Alive"}, "Te": {"trailers"}, "Keep-Alive": {"x"},
+			"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, "Tracestate": {"a=1"}, "X-Request-Id": {"forged"},
 			"Mcp_Session_Id": {"stolen"}, "Content_Length": {"0"}, "Transfer_Encoding": {"chunked"}, "HOST_": {"evil"}, "X.Any.Thing": {"1"},
-			"Mcp-Method": {"tools/call"}, "Mcp-Param-channel_id": {"5"}, "Last-Event-Id": {"3"}, "Traceparent": {"00-1"}, "User-Agent": {"test"},
+			"Mcp-Method": {"tools/call"}, "Mcp-Param-channel_id": {"5"}, "Last-Event-Id": {"3"}, "User-Agent": {"test"},
 		},
 	})
 	want := []string{
@@ -88,11 +89,13 @@ func TestProxyRequest(t *testing.T) {
 		"Mcp-Method: tools/call",
 		"Mcp-Param-Channel_id: 5",
 		"Mcp-Protocol-Version: 2025-11-25",
-		"Traceparent: 00-1",
+		"Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"Tracestate: a=1",
 		"User-Agent: test",
 		"X-Discord-Scopes: email identify",
 		"X-Discord-User-Id: " + nelly,
 		"X-Discord-Username: nelly",
+		"X-Request-Id: " + got.header.Get("X-Request-Id"),
 		"Trailers: 0",
 		"body",
 	}

@@ -20,8 +20,8 @@ const (
 	maxStreams     = 100 // requests at once on one connection of HTTP/2
 )
 
-// Serve serves on every listener until ctx ends. Then it takes no more
-// connections, ends the long-lived streams, lets calls in flight complete for
+// Serve serves on every listener until ctx ends. Then it says so at /readyz
+// and goes on for Config.DrainDelay, takes no more connections, ends the long-lived streams, lets calls in flight complete for
 // up to 10 s, and returns nil. It also returns when a listener breaks, with the
 // reason. The listeners are closed either way.
 func (s *Server) Serve(ctx context.Context, lns []net.Listener) error {
@@ -51,6 +51,9 @@ func (s *Server) Serve(ctx context.Context, lns []net.Listener) error {
 	case err = <-broken:
 		waiting--
 	}
+	if err == nil {
+		waiting, err = s.announce(broken, waiting)
+	}
 	s.shutdown(context.WithoutCancel(ctx), srv)
 	for range waiting {
 		if late := <-broken; !errors.Is(late, http.ErrServerClosed) {
@@ -58,6 +61,23 @@ func (s *Server) Serve(ctx context.Context, lns []net.Listener) error {
 		}
 	}
 	return err
+}
+
+// announce makes /readyz say that the server leaves, and gives balancers the
+// time to see it before connections are refused.
+func (s *Server) announce(broken <-chan error, waiting int) (int, error) {
+	close(s.leaving)
+	if s.cfg.DrainDelay <= 0 {
+		return waiting, nil
+	}
+	delay := time.NewTimer(s.cfg.DrainDelay)
+	defer delay.Stop()
+	select {
+	case <-delay.C:
+		return waiting, nil
+	case err := <-broken:
+		return waiting - 1, err
+	}
 }
 
 // shutdown drains srv, and closes what is still open after drainTimeout.

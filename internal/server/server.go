@@ -45,7 +45,9 @@ type Config struct {
 	TLS            *Certificate   // nil: plain http, and TLS ends before
 	ProxyTimeout   time.Duration  // until the proxied server begins to answer; 0: for ever
 
-	Logger *slog.Logger // nil: nothing is logged
+	DrainDelay time.Duration     // between /readyz saying so and the end of new connections; 0: none
+	Observe    func(Observation) // told of each request once it is answered, quickly; nil: nobody
+	Logger     *slog.Logger      // nil: nothing is logged
 }
 
 // Server is the HTTP surface. New makes one.
@@ -62,8 +64,10 @@ type Server struct {
 	sdk       *mcp.Server    // of the tools
 	tools     map[string]tool
 	calls     *room
-	streams   *room // long-lived answers of a proxied server
-	others    *room // requests that are not for the MCP endpoint
+	streams   *room         // long-lived answers of a proxied server
+	others    *room         // requests that are not for the MCP endpoint
+	ready     readiness     // see health.go
+	leaving   chan struct{} // /readyz says so
 	draining  chan struct{}
 	drainOnce sync.Once
 
@@ -100,6 +104,7 @@ func New(cfg Config) (*Server, error) {
 		calls:    newRoom(cfg.MaxInFlight),
 		streams:  newRoom(cfg.MaxInFlight),
 		others:   newRoom(cfg.MaxInFlight),
+		leaving:  make(chan struct{}),
 		draining: make(chan struct{}),
 
 		formTimeout: formTimeout, writeTimeout: writeTimeout, streamCheck: streamCheck,
