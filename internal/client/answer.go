@@ -179,6 +179,12 @@ func (s *signer) signInLocked(ctx context.Context, ch *challenge) error {
 		return err
 	}
 	s.adopt(session)
+	if known.Issuer != "" && known.Issuer != a.issuer {
+		// Nothing leads to it any more, so that logout would not find it.
+		if err := s.cfg.Cache.Delete(context.WithoutCancel(ctx), known); err != nil {
+			s.log.Warn("could not forget the sign-in at the former authorization server", "issuer", known.Issuer)
+		}
+	}
 	if !covers(session.Scopes, ch.scopes) && ch.status == http.StatusForbidden {
 		return s.missingScopes(ch)
 	}

@@ -15,9 +15,9 @@ const (
 	maxHeaderBytes = 16 << 10 // names and values together
 )
 
-// ownHeaders are those that HTTP or MCP itself decides on, beside Mcp-*.
+// ownHeaders are those that HTTP or MCP itself decides on, beside Content-* and Mcp-*.
 var ownHeaders = []string{
-	"Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Expect", "Host",
+	"Accept", "Accept-Encoding", "Connection", "Expect", "Host",
 	"Http2-Settings", "Keep-Alive", "Last-Event-Id", "Proxy-Authenticate", "Proxy-Connection", "Te", "Trailer",
 	"Transfer-Encoding", "Upgrade",
 }
@@ -32,7 +32,7 @@ func CheckHeader(name, value string) error {
 	switch {
 	case name == "" || len(name) > 256 || strings.ContainsFunc(name, func(r rune) bool { return !tokenRune(r) }):
 		return bad("an additional header has a name that no header has")
-	case slices.Contains(ownHeaders, name) || strings.HasPrefix(name, "Mcp-"):
+	case slices.Contains(ownHeaders, name) || strings.HasPrefix(name, "Mcp-") || strings.HasPrefix(name, "Content-"):
 		return bad("the header %s cannot be set: it is part of the protocol", name)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
 		return bad("the value of the header %s contains characters that none may have", name)

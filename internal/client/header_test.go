@@ -114,6 +114,7 @@ func TestHeaderRefused(t *testing.T) {
 		{"of the connection", http.Header{"Connection": {"sesame"}}, ""},
 		{"host", http.Header{"Host": {"sesame"}}, ""},
 		{"length", http.Header{"Content-Length": {"5"}}, ""},
+		{"encoding", http.Header{"Content-Encoding": {"sesame"}}, ""},
 		{"of MCP", http.Header{"Mcp-Session-Id": {"sesame"}}, ""},
 		{"accept", http.Header{"Accept": {"sesame"}}, ""},
 		{"not canonical", http.Header{"mcp-session-id": {"sesame"}}, ""},

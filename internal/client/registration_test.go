@@ -190,6 +190,7 @@ func TestSwitchedAuthorizationServer(t *testing.T) {
 	call(t, conn, "echo")
 	want(t, "registrations there", second.count("/register"), 1)
 	want(t, "issuer", conn.Identity().Issuer, second.URL)
+	want(t, "the former sign-in is gone", r.saved(t) == nil, true)
 }
 
 // The order is the specification's: registered beforehand, metadata document,
