@@ -48,7 +48,7 @@ func addServerFlags(f *pflag.FlagSet, o *clientOptions) {
 	f.StringVar(&o.tokenStore, "token-store", "auto", "where tokens are kept: auto, keychain, file, plain, memory")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for an answer")
 	f.BoolVar(&o.debug, "debug", false, "show every HTTP exchange on stderr, without secrets")
-	f.StringArrayVar(&o.headerLines, "header", nil, "a `'Name: value'` to send to the MCP server; ${VARIABLE} is replaced (repeatable)")
+	f.StringArrayVar(&o.headerLines, "header", nil, "send `'Name: value'` to the MCP server; ${VARIABLE} is replaced (repeatable)")
 	f.StringVar(&o.clientID, "oauth-client-id", "", "ID of a client that was registered beforehand")
 	f.StringVar(&o.clientMetadata, "client-metadata-url", "", "URL of this client's metadata document, its ID where that is supported")
 }

@@ -118,6 +118,9 @@ const (
 	// EventOtherClient: there is a sign-in, but of another client than
 	// Config.ClientID; a new one follows.
 	EventOtherClient EventKind = "other_client"
+	// EventClientUnknown: the browser will probably show an error, since the
+	// authorization server does not know the given client.
+	EventClientUnknown EventKind = "client_unknown"
 	// EventPasteRefused: a pasted line is not the address that was expected.
 	EventPasteRefused EventKind = "paste_refused"
 	// EventSignedIn: the sign-in is complete and kept; Text is who it is.

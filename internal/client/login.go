@@ -110,12 +110,15 @@ func (l *login) authorize(ctx context.Context) (*tokencache.Session, error) {
 			session = fresh
 		}
 		f := l.newFlow(session)
-		if known {
+		given := session.ClientID == l.cfg.ClientID || session.ClientID == l.cfg.ClientMetadataURL
+		if known || given {
 			gone, err := l.preflight(ctx, f)
 			if err != nil {
 				return nil, err
 			}
-			if gone {
+			if gone && given {
+				l.tell(Event{Kind: EventClientUnknown, Text: "the authorization server seems not to know this client, or its redirect URI " + session.RedirectURI})
+			} else if gone {
 				l.log.Info("the server does not know this client any more", "server", l.server)
 				session, known = nil, false
 				continue
@@ -123,7 +126,7 @@ func (l *login) authorize(ctx context.Context) (*tokencache.Session, error) {
 		}
 		err := l.redeem(ctx, f)
 		var refused *grantError
-		if errors.As(err, &refused) && refused.lostClient() && known {
+		if errors.As(err, &refused) && refused.lostClient() && known && !given {
 			session, known = nil, false
 			l.receiver.rearm()
 			continue

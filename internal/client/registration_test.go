@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -120,6 +121,28 @@ func TestGivenClientRefused(t *testing.T) {
 	f.set(func() { f.secret = "wrong-" + clientSecret })
 	_ = r.connect(t).Close()
 	want(t, "browsers", r.opened(), 2)
+	want(t, "registrations", f.count("/register"), 0)
+}
+
+// The user is told, while the browser shows an error, what is wrong.
+func TestGivenClientUnknown(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	r := newRig(t, f)
+	r.ClientID = "mine"
+	told := false
+	ctx, cancel := context.WithCancel(t.Context())
+	r.Events = func(e client.Event) {
+		switch e.Kind {
+		case client.EventClientUnknown:
+			told = strings.Contains(e.Text, "http://127.0.0.1:")
+		case client.EventSignIn:
+			cancel()
+		}
+	}
+	_, err := client.Connect(ctx, r.Config)
+	wantKind(t, err, client.KindInterrupted)
+	want(t, "told", told, true)
 	want(t, "registrations", f.count("/register"), 0)
 }
 
