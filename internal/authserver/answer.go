@@ -131,7 +131,7 @@ var parameters = []string{
 	"client_id", "client_secret", "redirect_uri", "state", "scope", "resource",
 	"response_type", "response_mode", "code_challenge", "code_challenge_method",
 	"request", "decision", "grant_type", "code", "code_verifier", "refresh_token",
-	"token", "token_type_hint",
+	"token", "token_type_hint", "client_assertion", "client_assertion_type",
 }
 
 // single drops empty parameters and refuses repeated ones of ours. Those that

@@ -92,7 +92,7 @@ func (s *Server) provenRedirect(r *http.Request, query url.Values) (*Client, str
 	if id == "" {
 		return nil, "", errInvalidRequest("The app did not say which app it is.")
 	}
-	c, err := s.client(r.Context(), id)
+	c, err := s.signInClient(r.Context(), id)
 	if errors.Is(err, errUnknownClient) {
 		return nil, "", &Error{Status: http.StatusBadRequest, Code: "invalid_client", Description: "The app is not registered with this server, or has not been used for so long that the server forgot it. Sign out in the app and connect it again."}
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/discord"
@@ -37,7 +38,11 @@ type Config struct {
 	AccessTokenTTL time.Duration // 0 means 1 h
 	RefreshGrace   time.Duration // 0 means 60 s
 	GrantTTL       time.Duration // without refresh; 0 means 30 days
-	MaxClients     int           // registered clients; 0 means 10,000
+	MaxClients     int           // registered clients, and as many described by documents; 0 means 10,000
+
+	NoDocuments      bool     // a client id is never a URL (CIMD is off)
+	DocumentHosts    []string // whose documents are read, where *.example.com is all below it; nil means any
+	MaxDocumentBytes int64    // of a client's document, or its keys; 0 means 64 KiB
 
 	Audit  func(ctx context.Context, e Event) // takes the audit trail, quickly; nil: it goes to Logger
 	Logger *slog.Logger                       // nil: nothing is logged
@@ -60,6 +65,10 @@ type Server struct {
 	clients clientIndex
 	pages   *pages
 	mem     *memory // see memory.go
+
+	described clientIndex                        // by documents, see clientid.go
+	documents *fetcher                           // see fetch.go
+	fixed     atomic.Pointer[map[string]*Client] // of the operator's file
 
 	trail    *trail    // see audit.go
 	counters *counters // see stats.go
@@ -86,6 +95,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if s.keys, err = deriveKeyring(cfg.SigningKeys); err != nil {
 		return nil, err
 	}
+	s.documents = newFetcher(cfg.MaxDocumentBytes, cfg.Now)
 	if err := s.origins.AddTrustedOrigin(cfg.BaseURL); err != nil {
 		return nil, fmt.Errorf("trusting the base URL's origin: %w", err)
 	}

@@ -64,16 +64,29 @@ func clientExpires(used, until time.Time) time.Time {
 // client returns the registered client, an invalid_client *Error where there
 // is none, or a 503 *Error.
 func (s *Server) client(ctx context.Context, id string) (*Client, error) {
-	c, err := load[Client](ctx, s, KindClient, id)
-	if errors.Is(err, ErrNotFound) {
+	if c := s.fixedClient(id); c != nil {
+		return c, nil
+	}
+	c, err := load[Client](ctx, s, KindClient, clientKey(id))
+	if errors.Is(err, ErrNotFound) || err == nil && c.ID != id {
 		return nil, errUnknownClient
 	}
 	return c, err
 }
 
-// loadClients fills the index from the store.
+// index is where a client counts: floods of the one kind never crowd out the
+// other.
+func (s *Server) index(id string) *clientIndex {
+	if isClientURL(id) {
+		return &s.described
+	}
+	return &s.clients
+}
+
+// loadClients fills the indexes from the store.
 func (s *Server) loadClients(ctx context.Context) error {
 	s.clients.byID = make(map[string]clientAge)
+	s.described.byID = make(map[string]clientAge)
 	cursor := ""
 	for {
 		page, next, err := s.cfg.Store.List(ctx, KindClient, cursor)
@@ -85,7 +98,7 @@ func (s *Server) loadClients(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			s.clients.byID[entry.ID] = ageOf(c)
+			s.index(c.ID).byID[entry.ID] = ageOf(c)
 		}
 		if cursor = next; cursor == "" {
 			return nil
@@ -101,19 +114,24 @@ func (s *Server) saveClient(ctx context.Context, c *Client) (*Client, error) {
 	if !errors.Is(err, errUnknownClient) {
 		return stored, err
 	}
-	now := s.now()
-	if err := s.makeRoom(ctx, now); err != nil {
+	return s.addClient(ctx, c)
+}
+
+// addClient stores a client that is not there yet.
+func (s *Server) addClient(ctx context.Context, c *Client) (*Client, error) {
+	now, key, index := s.now(), clientKey(c.ID), s.index(c.ID)
+	if err := s.makeRoom(ctx, index, now); err != nil {
 		return nil, err
 	}
 	c.CreatedAt, c.LastUsed = now, now
-	err = create(ctx, s, KindClient, c.ID, c, clientExpires(now, time.Time{}))
+	err := create(ctx, s, KindClient, key, c, clientExpires(now, time.Time{}))
 	if errors.Is(err, ErrExists) { // the same metadata at the same moment
 		return s.client(ctx, c.ID)
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.clients.set(c.ID, ageOf(c))
+	index.set(key, ageOf(c))
 	return c, nil
 }
 
@@ -133,8 +151,8 @@ func (s *Server) keepClient(ctx context.Context, id string, until time.Time) err
 func (s *Server) useClient(ctx context.Context, id string, until time.Time) (*Client, error) {
 	now := s.now()
 	c, err := s.client(ctx, id)
-	if err != nil {
-		return nil, err
+	if err != nil || c.fixed {
+		return c, err
 	}
 	longer := until.After(c.GrantUntil)
 	if !longer && now.Before(c.LastUsed.Add(clientTouch)) {
@@ -143,7 +161,7 @@ func (s *Server) useClient(ctx context.Context, id string, until time.Time) (*Cl
 	if longer { // the slack is added, not tolerated: protection never ends early
 		until = until.Add(refAge)
 	}
-	err = update(ctx, s, KindClient, id, func(old *Client) (*Client, time.Time, error) {
+	err = update(ctx, s, KindClient, clientKey(id), func(old *Client) (*Client, time.Time, error) {
 		if old == nil {
 			return nil, time.Time{}, errUnknownClient
 		}
@@ -157,7 +175,7 @@ func (s *Server) useClient(ctx context.Context, id string, until time.Time) (*Cl
 	if err != nil {
 		return nil, err
 	}
-	s.clients.set(id, ageOf(c))
+	s.index(id).set(clientKey(id), ageOf(c))
 	return c, nil
 }
 
@@ -167,9 +185,9 @@ func (x *clientIndex) set(id string, age clientAge) {
 	x.byID[id] = age
 }
 
-// makeRoom evicts clients when there are too many.
-func (s *Server) makeRoom(ctx context.Context, now time.Time) error {
-	victims, err := s.clients.victims(s.cfg.MaxClients, now)
+// makeRoom evicts clients of an index when there are too many.
+func (s *Server) makeRoom(ctx context.Context, index *clientIndex, now time.Time) error {
+	victims, err := index.victims(s.cfg.MaxClients, now)
 	if err != nil {
 		return err
 	}

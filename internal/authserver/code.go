@@ -38,9 +38,9 @@ type codeVerdict struct {
 // then the grant is listed for its user. Killed after the first, there is no
 // grant and the code is spent: one new sign-in. Killed after the second, there
 // is a grant whose tokens nobody has; it ends unused.
-func (s *Server) serveCode(w http.ResponseWriter, r *http.Request, clientID string, form url.Values) (*tokenResponse, error) {
+func (s *Server) serveCode(w http.ResponseWriter, r *http.Request, shown *credentials, form url.Values) (*tokenResponse, error) {
 	ctx := r.Context()
-	client, err := s.authenticate(w, r, clientID)
+	client, err := s.authenticate(w, r, shown)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,8 @@
 package authserver
 
 import (
-	"encoding/json"
 	"net/http"
+	"slices"
 )
 
 // metadata is RFC 8414 §2, as far as this server does it: what is not listed
@@ -18,9 +18,12 @@ type metadata struct {
 	ResponseModes         []string `json:"response_modes_supported"`
 	GrantTypes            []string `json:"grant_types_supported"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
 	CodeChallengeMethods  []string `json:"code_challenge_methods_supported"`
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	ClientDocuments       bool     `json:"client_id_metadata_document_supported,omitempty"`
 }
 
 // resourceMetadata is RFC 9728 §2.
@@ -38,11 +41,10 @@ const ResourceMetadataPath = "/.well-known/oauth-protected-resource" + ResourceP
 
 func grantTypes() []string { return []string{"authorization_code", "refresh_token"} }
 
-// metadataRoutes serves both documents at every place where clients look for
-// them: at the root, where they belong, and with the resource's path inserted
-// or appended.
-func (s *Server) metadataRoutes() []Route {
-	server := document(metadata{
+// metadata is what this server does now: which ways of authentication there are
+// depends on the operator's file of clients.
+func (s *Server) metadata() *metadata {
+	m := &metadata{
 		Issuer:                s.cfg.BaseURL,
 		AuthorizationEndpoint: s.cfg.BaseURL + "/authorize",
 		TokenEndpoint:         s.cfg.BaseURL + "/token",
@@ -52,17 +54,34 @@ func (s *Server) metadataRoutes() []Route {
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query"},
 		GrantTypes:            grantTypes(),
-		TokenAuthMethods:      []string{"none"},
-		RevocationAuthMethods: []string{"none"},
+		TokenAuthMethods:      s.authMethods(),
 		CodeChallengeMethods:  []string{"S256"},
 		IssParameter:          true,
-	})
-	resource := document(resourceMetadata{
-		Resource:             s.resource,
-		AuthorizationServers: []string{s.cfg.BaseURL},
-		ScopesSupported:      s.cfg.Scopes,
-		BearerMethods:        []string{"header"},
-		Name:                 s.cfg.ServerName,
+		ClientDocuments:       !s.cfg.NoDocuments,
+	}
+	m.RevocationAuthMethods = m.TokenAuthMethods
+	if slices.Contains(m.TokenAuthMethods, authKey) { // RFC 8414 §2
+		for _, alg := range assertionAlgorithms() {
+			m.TokenAuthAlgs = append(m.TokenAuthAlgs, string(alg))
+		}
+		m.RevocationAuthAlgs = m.TokenAuthAlgs
+	}
+	return m
+}
+
+// metadataRoutes serves both documents at every place where clients look for
+// them: at the root, where they belong, and with the resource's path inserted
+// or appended.
+func (s *Server) metadataRoutes() []Route {
+	server := document(func() any { return s.metadata() })
+	resource := document(func() any {
+		return &resourceMetadata{
+			Resource:             s.resource,
+			AuthorizationServers: []string{s.cfg.BaseURL},
+			ScopesSupported:      s.cfg.Scopes,
+			BearerMethods:        []string{"header"},
+			Name:                 s.cfg.ServerName,
+		}
 	})
 	const wellKnown = "/.well-known/"
 	var routes []Route
@@ -81,16 +100,11 @@ func (s *Server) metadataRoutes() []Route {
 	return routes
 }
 
-// document serves v as JSON, cacheable and the same for everyone.
-func document(v any) http.Handler {
-	body, err := json.Marshal(v)
-	if err != nil { // only for types that JSON cannot hold
-		panic(err)
-	}
+// document serves what v returns as JSON, cacheable and the same for everyone.
+func document(v func() any) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "public, max-age=3600")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = w.Write(body)
+		writeJSON(w, http.StatusOK, v())
 	})
 }

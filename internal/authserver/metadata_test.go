@@ -21,9 +21,13 @@ func TestMetadata(t *testing.T) {
 		"response_modes_supported":                       []any{"query"},
 		"grant_types_supported":                          []any{"authorization_code", "refresh_token"},
 		"code_challenge_methods_supported":               []any{"S256"},
-		"token_endpoint_auth_methods_supported":          []any{"none"},
-		"revocation_endpoint_auth_methods_supported":     []any{"none"},
+		"token_endpoint_auth_methods_supported":          []any{"none", "private_key_jwt"},
+		"revocation_endpoint_auth_methods_supported":     []any{"none", "private_key_jwt"},
 		"authorization_response_iss_parameter_supported": true,
+		"client_id_metadata_document_supported":          true,
+
+		"token_endpoint_auth_signing_alg_values_supported":      []any{"RS256", "ES256", "EdDSA"},
+		"revocation_endpoint_auth_signing_alg_values_supported": []any{"RS256", "ES256", "EdDSA"},
 	}
 	resource := map[string]any{
 		"resource":                 publicBase + "/mcp",

@@ -85,6 +85,7 @@ func (p *pages) write(w http.ResponseWriter, status int, name string, data any) 
 type consentPage struct {
 	frame
 	Client      string // "" where it has no name
+	Publisher   string // the host of the document that describes it; "" where there is none
 	Initial     string
 	Scopes      []scopeText
 	RedirectURI string
@@ -98,6 +99,7 @@ func (p *pages) consent(w http.ResponseWriter, c *Client, req *pendingRequest, s
 	data := consentPage{
 		frame:       p.frame("Sign in to " + p.server),
 		Client:      c.Name,
+		Publisher:   publisher(c.ID),
 		Initial:     initial(c.Name),
 		RedirectURI: req.RedirectURI,
 		Host:        redirectHost(req.RedirectURI),
@@ -113,6 +115,15 @@ func (p *pages) consent(w http.ResponseWriter, c *Client, req *pendingRequest, s
 	// Who you are first, what it may do last.
 	slices.SortStableFunc(data.Scopes, func(a, b scopeText) int { return cmp.Compare(a.rank(), b.rank()) })
 	return p.write(w, http.StatusOK, "consent.html", data)
+}
+
+// publisher is the host that answers for a client, whose name is only what it
+// says of itself.
+func publisher(clientID string) string {
+	if !isClientURL(clientID) {
+		return ""
+	}
+	return redirectHost(clientID)
 }
 
 // failurePage says what went wrong where no client can be told.

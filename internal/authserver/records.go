@@ -2,6 +2,8 @@ package authserver
 
 import (
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // The records are the state machine: each step of the protocol takes the
@@ -9,9 +11,11 @@ import (
 // its own, so that the compiler refuses to redeem a request that nobody
 // approved.
 
-// Client is an OAuth client as it registered itself (RFC 7591). Its ID is a
-// hash of everything else that is stored or shown, so it names software, not
-// an installation: no limit and no revocation may key on it alone.
+// Client is an OAuth client as it registered itself (RFC 7591), as a document
+// at its URL describes it, or as the operator's file has it. Its ID is a hash of
+// everything else that is stored or shown, or that URL, or what the operator
+// chose: it names software, not an installation, so no limit and no revocation
+// may key on it alone.
 type Client struct {
 	ID           string    `json:"client_id"`
 	Name         string    `json:"client_name,omitempty"`
@@ -23,6 +27,23 @@ type Client struct {
 	// GrantUntil is the end of the client's longest-lived grant: until then the
 	// client is never evicted.
 	GrantUntil time.Time `json:"grant_until,omitzero"`
+
+	// Of a client whose ID is the URL of a document that describes it: when the
+	// document was fetched, and until when that may be relied on at a sign-in.
+	FetchedAt  time.Time `json:"fetched_at,omitzero"`
+	FreshUntil time.Time `json:"fresh_until,omitzero"`
+
+	// AuthMethod is private_key_jwt, or in the operator's file a secret's; ""
+	// means none. The keys are the client's public ones; where they have a URL
+	// of their own they were fetched at KeysAt and are fresh until KeysUntil.
+	AuthMethod string            `json:"token_endpoint_auth_method,omitempty"`
+	Keys       []jose.JSONWebKey `json:"keys,omitempty"`
+	KeysURI    string            `json:"jwks_uri,omitempty"`
+	KeysAt     time.Time         `json:"keys_at,omitzero"`
+	KeysUntil  time.Time         `json:"keys_until,omitzero"`
+
+	fixed      bool   // it is in the operator's file, not in the store
+	secretHash []byte // SHA-256, of a client in the operator's file
 }
 
 // AuthorizationRequest is a request that its user approved or denied on the

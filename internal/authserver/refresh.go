@@ -65,8 +65,8 @@ func (s *Server) judgeRefresh(g *Grant, t refreshToken, clientID string, now tim
 }
 
 // serveRefresh is grant_type=refresh_token (RFC 6749 §6, RFC 9700 §4.14.2).
-func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, clientID string, form url.Values) (*tokenResponse, error) {
-	answer, err := s.exchangeRefresh(w, r, clientID, form)
+func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, shown *credentials, form url.Values) (*tokenResponse, error) {
+	answer, err := s.exchangeRefresh(w, r, shown, form)
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); !ok || e.Status >= http.StatusInternalServerError {
 			s.counters.refreshed(refreshUnavailable)
@@ -78,8 +78,8 @@ func (s *Server) serveRefresh(w http.ResponseWriter, r *http.Request, clientID s
 // exchangeRefresh exchanges a refresh token. What is not authentic costs no
 // store read. Discord is asked before anything rotates, so that a 503 leaves
 // the token as good as it was.
-func (s *Server) exchangeRefresh(w http.ResponseWriter, r *http.Request, clientID string, form url.Values) (*tokenResponse, error) {
-	ctx := r.Context()
+func (s *Server) exchangeRefresh(w http.ResponseWriter, r *http.Request, shown *credentials, form url.Values) (*tokenResponse, error) {
+	ctx, clientID := r.Context(), shown.clientID
 	if form.Get("refresh_token") == "" {
 		return nil, errInvalidRequest("refresh_token is missing")
 	}
@@ -87,7 +87,7 @@ func (s *Server) exchangeRefresh(w http.ResponseWriter, r *http.Request, clientI
 	if !ok {
 		return nil, s.refuseUnknown(ctx, clientID, refreshGarbage)
 	}
-	if _, err := s.authenticate(w, r, clientID); err != nil {
+	if _, err := s.authenticate(w, r, shown); err != nil {
 		return nil, err
 	}
 	g, err := load[Grant](ctx, s, KindGrant, t.grantID())

@@ -24,14 +24,14 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	clientID, err := clientCredentials(w, r, form)
+	shown, err := clientCredentials(w, r, form)
 	if err != nil {
 		return err
 	}
 	if form.Get("token") == "" {
 		return errInvalidRequest("token is missing")
 	}
-	if _, err := s.authenticate(w, r, clientID); err != nil {
+	if _, err := s.authenticate(w, r, shown); err != nil {
 		return err
 	}
 	grantID := s.grantOf(form.Get("token"))
@@ -44,8 +44,8 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:
 		return err
-	case g.ClientID != clientID:
-		s.refused(ctx, clientID, "revocation", "other client")
+	case g.ClientID != shown.clientID:
+		s.refused(ctx, shown.clientID, "revocation", "other client")
 	default:
 		if err := s.endGrant(ctx, g.ID, "revoked by its client"); err != nil {
 			return err

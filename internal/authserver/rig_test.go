@@ -49,6 +49,7 @@ type rig struct {
 	mux    *http.ServeMux
 	clock  *clock
 	log    *logBuffer
+	web    *web // where documents of clients are
 }
 
 // newRig starts a rig on loopbackBase with the scopes identify, and email and
@@ -64,7 +65,7 @@ func newRig(t testing.TB, changes ...func(*authserver.Config)) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	r := &rig{t: t, emu: emu, clock: c, log: &logBuffer{}, store: &countingStore{Store: store.Memory(c.Now)}}
+	r := &rig{t: t, emu: emu, clock: c, log: &logBuffer{}, web: newWeb(), store: &countingStore{Store: store.Memory(c.Now)}}
 	r.cfg = authserver.Config{
 		BaseURL:        loopbackBase,
 		DiscordURL:     emuURL,
@@ -106,6 +107,7 @@ func (r *rig) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.web.connect(r.server)
 	server := r.server
 	r.t.Cleanup(func() { _ = server.Close() })
 	r.mux = http.NewServeMux()

@@ -13,11 +13,12 @@ type Kind string
 // The kinds of records, in the order in which a sign-in leaves them.
 const (
 	KindMeta          Kind = "meta"          // what this store belongs to (see bind.go)
-	KindClient        Kind = "client"        // [Client], by client id
+	KindClient        Kind = "client"        // [Client], by client id, or by a hash of one that is a URL
 	KindAuthorization Kind = "authorization" // [AuthorizationRequest], by the hash of Discord's state
 	KindCode          Kind = "code"          // [AuthorizationCode], by the hash of the code
 	KindGrant         Kind = "grant"         // [Grant], by grant id
 	KindUpstream      Kind = "upstream"      // [Upstream], by Discord user id
+	KindAssertion     Kind = "assertion"     // nothing but that it was shown, by the hash of client id and jti
 )
 
 // Errors of a [Store]. Anything else that a Store returns means that it could

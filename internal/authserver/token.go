@@ -1,7 +1,6 @@
 package authserver
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,16 +32,16 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	clientID, err := clientCredentials(w, r, form)
+	shown, err := clientCredentials(w, r, form)
 	if err != nil {
 		return err
 	}
 	var answer *tokenResponse
 	switch form.Get("grant_type") {
 	case "authorization_code":
-		answer, err = s.serveCode(w, r, clientID, form)
+		answer, err = s.serveCode(w, r, shown, form)
 	case "refresh_token":
-		answer, err = s.serveRefresh(w, r, clientID, form)
+		answer, err = s.serveRefresh(w, r, shown, form)
 	case "":
 		err = errInvalidRequest("grant_type is missing")
 	default:
@@ -53,57 +52,6 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, answer)
 	return nil
-}
-
-// clientCredentials reads which client calls: client_id in the body, or HTTP
-// Basic with an empty password, which some clients try first. All clients are
-// public: whoever shows a secret is not one of ours.
-func clientCredentials(w http.ResponseWriter, r *http.Request, form url.Values) (string, error) {
-	inBody := form.Get("client_id")
-	headers := r.Header.Values("Authorization")
-	if len(headers) == 0 {
-		switch {
-		case form.Has("client_secret"), form.Has("client_assertion"):
-			return "", errInvalidClient("clients here have no secret")
-		case inBody == "":
-			return "", errInvalidRequest("client_id is missing")
-		}
-		return inBody, nil
-	}
-	if len(headers) > 1 {
-		return "", errInvalidRequest("there is more than one Authorization header")
-	}
-	user, password, ok := r.BasicAuth()
-	id, err := url.QueryUnescape(user) // RFC 6749 §2.3.1
-	switch {
-	case !ok, err != nil, id == "":
-		return "", challenge(w, errInvalidClient("client authentication is none, or HTTP Basic with an empty password"))
-	case password != "", form.Has("client_secret"):
-		return "", challenge(w, errInvalidClient("clients here have no secret"))
-	case inBody != "" && inBody != id:
-		return "", errInvalidRequest("client_id and the Authorization header name two clients")
-	}
-	return id, nil
-}
-
-// authenticate finds the client (RFC 6749 §2.3). Only one that tried HTTP
-// authentication is told so with a 401 (§5.2).
-func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, clientID string) (*Client, error) {
-	c, err := s.client(r.Context(), clientID)
-	if errors.Is(err, errUnknownClient) && r.Header.Get("Authorization") != "" {
-		return nil, challenge(w, errInvalidClient(errUnknownClient.Description))
-	}
-	return c, err
-}
-
-func errInvalidClient(description string) *Error {
-	return &Error{Status: http.StatusBadRequest, Code: "invalid_client", Description: description}
-}
-
-func challenge(w http.ResponseWriter, e *Error) *Error {
-	w.Header().Set("WWW-Authenticate", `Basic realm="mcpdiscord"`)
-	e.Status = http.StatusUnauthorized
-	return e
 }
 
 // errInvalidGrant is the one answer for every code and refresh token that is

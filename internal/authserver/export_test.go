@@ -1,0 +1,51 @@
+package authserver
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/netip"
+)
+
+// PublicAddress says whether documents are fetched from an address.
+var PublicAddress = publicAddress
+
+// Internet is what documents are fetched through in a test. A nil Dial is the
+// real one.
+type Internet struct {
+	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Roots  *x509.CertPool // of one certificate, for ServerName
+	Server string
+}
+
+// UseInternet puts one in the place of the real internet. It returns how
+// addresses would be dialed otherwise.
+func (s *Server) UseInternet(i Internet) (dial func(ctx context.Context, network, address string) (net.Conn, error)) {
+	dial = s.documents.dial
+	s.documents.lookup = i.Lookup
+	if i.Dial != nil {
+		s.documents.dial = i.Dial
+	}
+	s.documents.http.TLSClientConfig = &tls.Config{RootCAs: i.Roots, ServerName: i.Server, MinVersion: tls.VersionTLS12}
+	return dial
+}
+
+// Clients says how many clients are counted: registered ones, and those that a
+// document describes.
+func (s *Server) Clients() (registered, described int) {
+	count := func(x *clientIndex) int {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return len(x.byID)
+	}
+	return count(&s.clients), count(&s.described)
+}
+
+// FetchLimiters is how many hosts' limits are remembered.
+func (s *Server) FetchLimiters() int {
+	s.documents.mu.Lock()
+	defer s.documents.mu.Unlock()
+	return s.documents.hosts.Len()
+}
