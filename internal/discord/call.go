@@ -46,6 +46,7 @@ type answer struct {
 // do makes the call once. Its errors are all ErrUnavailable.
 func (c *Client) do(ctx context.Context, in call) (*answer, error) {
 	if wait, err := c.budget.admit(ctx, in); err != nil {
+		c.observe(in.op, ResultHeld, 0)
 		return nil, in.unavailable(0, wait, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
@@ -62,7 +63,8 @@ func (c *Client) do(ctx context.Context, in call) (*answer, error) {
 			err = u.Err
 		}
 		err = in.unavailable(0, 0, err)
-		c.cfg.Logger.Warn("discord_call", "op", in.op, "duration_ms", ms(start), "error", err)
+		c.observe(in.op, ResultUnreachable, time.Since(start))
+		c.cfg.Logger.WarnContext(ctx, "discord_call", "op", in.op, "duration_ms", ms(start), "error", err)
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -70,7 +72,8 @@ func (c *Client) do(ctx context.Context, in call) (*answer, error) {
 		c.budget.buckets.learn(in, resp.Header)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	c.cfg.Logger.Debug("discord_call", "op", in.op, "status", resp.StatusCode, "duration_ms", ms(start))
+	c.observe(in.op, resultOf(resp.StatusCode, err), time.Since(start))
+	c.cfg.Logger.DebugContext(ctx, "discord_call", "op", in.op, "status", resp.StatusCode, "duration_ms", ms(start))
 	if err == nil && len(body) > maxBody {
 		err = errTooLarge
 	}

@@ -28,6 +28,7 @@ type Config struct {
 	Transport    http.RoundTripper // nil: an own keep-alive transport
 	Timeout      time.Duration     // of one call; 0 means 10 s
 	Version      string            // of this program, for the User-Agent
+	Observe      Observe           // told of each call, quickly; nil: nobody
 	Logger       *slog.Logger      // nil: nothing is logged
 	Now          func() time.Time  // nil: time.Now
 }
