@@ -78,8 +78,11 @@ func (s *Server) protocolError(r *http.Request, err error) *Error {
 		e = &Error{Status: http.StatusInternalServerError, Code: "server_error", Description: "something went wrong on this server", Err: err}
 	}
 	level := slog.LevelInfo
-	if e.Status >= http.StatusInternalServerError {
+	switch {
+	case e.Status >= http.StatusInternalServerError:
 		level = slog.LevelError
+	case e.Status == http.StatusTooManyRequests: // a flood must not flood the log
+		level = slog.LevelDebug
 	}
 	attrs := []slog.Attr{
 		slog.String("path", r.URL.Path),

@@ -39,6 +39,7 @@ type Config struct {
 	RefreshGrace   time.Duration // 0 means 60 s
 	GrantTTL       time.Duration // without refresh; 0 means 30 days
 	MaxClients     int           // registered clients, and as many described by documents; 0 means 10,000
+	Limits         Limits        // of one address and of one user
 
 	NoDocuments      bool     // a client id is never a URL (CIMD is off)
 	DocumentHosts    []string // whose documents are read, where *.example.com is all below it; nil means any
@@ -65,6 +66,7 @@ type Server struct {
 	clients clientIndex
 	pages   *pages
 	mem     *memory // see memory.go
+	limits  *limiter
 
 	described clientIndex                        // by documents, see clientid.go
 	documents *fetcher                           // see fetch.go
@@ -91,6 +93,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		origins:  http.NewCrossOriginProtection(),
 		trail:    newTrail(),
 		counters: newCounters(),
+		limits:   newLimiter(cfg.Limits, cfg.MaxClients),
 	}
 	if s.keys, err = deriveKeyring(cfg.SigningKeys); err != nil {
 		return nil, err
@@ -116,9 +119,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 // too, as in http.ServeMux.
 func (s *Server) Routes() []Route {
 	routes := []Route{
-		{Method: http.MethodPost, Path: "/register", CORS: true, Handler: s.json(s.serveRegister)},
-		{Method: http.MethodGet, Path: "/authorize", Handler: s.page(s.serveAuthorize)},
-		{Method: http.MethodPost, Path: "/consent", Handler: s.page(s.serveConsent)},
+		{Method: http.MethodPost, Path: "/register", CORS: true, Handler: s.json(s.limited(limitRegister, s.serveRegister))},
+		{Method: http.MethodGet, Path: "/authorize", Handler: s.page(s.limited(limitAuthorize, s.serveAuthorize))},
+		{Method: http.MethodPost, Path: "/consent", Handler: s.page(s.limited(limitConsent, s.serveConsent))},
 		{Method: http.MethodGet, Path: s.cfg.RedirectPath, Handler: s.page(s.serveCallback)},
 		{Method: http.MethodPost, Path: "/token", CORS: true, Handler: s.json(s.serveToken)},
 		{Method: http.MethodPost, Path: "/revoke", CORS: true, Handler: s.json(s.serveRevoke)},

@@ -2,6 +2,8 @@ package authserver_test
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -56,7 +58,7 @@ func newBare(tb testing.TB) *bare {
 		}
 	}
 	now := time.Now()
-	code := "mcpd_code_" + strings.Repeat("A", 43)
+	code := madeCode(tb)
 	sum := sha256.Sum256([]byte(code))
 	b.put(authserver.KindClient, bareClient, &authserver.Client{ID: bareClient, CreatedAt: now, LastUsed: now})
 	b.put(authserver.KindCode, base64.RawURLEncoding.EncodeToString(sum[:]), &authserver.AuthorizationCode{
@@ -74,6 +76,19 @@ func newBare(tb testing.TB) *bare {
 	}
 	b.access, b.refresh = answer.AccessToken, answer.RefreshToken
 	return b
+}
+
+// madeCode is a code as the server makes them, without a sign-in.
+func madeCode(tb testing.TB) string {
+	tb.Helper()
+	key, err := hkdf.Key(sha256.New, signingKey(), nil, "mcpdiscord authorization code", 32)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	random := make([]byte, 32)
+	h := hmac.New(sha256.New, key)
+	h.Write(random)
+	return "mcpd_code_" + base64.RawURLEncoding.EncodeToString(h.Sum(random)[:48])
 }
 
 func (b *bare) put(kind authserver.Kind, id string, v any) {

@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	codePrefix = "mcpd_code_"
-
 	// codeRecordTTL is how long a code's record outlives its issue, so that a
 	// replay is told from garbage.
 	codeRecordTTL = 10 * time.Minute
@@ -34,7 +32,14 @@ func (s *Server) serveCallback(w http.ResponseWriter, r *http.Request) error {
 	}
 	state := query.Get("state")
 	if len(query["state"]) != 1 || len(state) != encodedSecret || !s.hasState(r, state) {
+		if err := s.countAddress(r.Context(), limitCallback); err != nil {
+			return err
+		}
 		return errForbidden("This sign-in was not started in this browser, or it is over. Go back to your app and sign in again.", nil)
+	}
+	// Before the request is taken: the browser may come again with it.
+	if err := s.countAddress(r.Context(), limitSignIn); err != nil {
+		return err
 	}
 	req, again, err := s.takeRequest(r.Context(), state)
 	if errors.Is(err, ErrNotFound) {
@@ -126,7 +131,7 @@ func (s *Server) signIn(ctx context.Context, req *AuthorizationRequest, discordC
 		return "", err
 	}
 	now := s.now()
-	code := codePrefix + randomSecret()
+	code := s.keys.newCode()
 	if err := create(ctx, s, KindCode, hashID(code), &AuthorizationCode{
 		ClientID:      req.ClientID,
 		RedirectURI:   req.RedirectURI,

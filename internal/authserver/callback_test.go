@@ -30,7 +30,7 @@ func TestSignIn(t *testing.T) {
 			if !strings.HasPrefix(a.Location.String(), clientURIAt+"?x=%20+a&") {
 				t.Errorf("redirect to %v", a.Location)
 			}
-			if code := a.Query("code"); !strings.HasPrefix(code, "mcpd_code_") || len(code) != len("mcpd_code_")+43 {
+			if code := a.Query("code"); !strings.HasPrefix(code, "mcpd_code_") || len(code) != len("mcpd_code_")+64 {
 				t.Errorf("code is %q", code)
 			}
 			if a.Query("state") != clientState || a.Query("iss") != r.base || len(a.Location.Query()["iss"]) != 1 {

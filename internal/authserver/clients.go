@@ -119,6 +119,9 @@ func (s *Server) saveClient(ctx context.Context, c *Client) (*Client, error) {
 
 // addClient stores a client that is not there yet.
 func (s *Server) addClient(ctx context.Context, c *Client) (*Client, error) {
+	if err := s.countAddress(ctx, limitClients); err != nil {
+		return nil, err
+	}
 	now, key, index := s.now(), clientKey(c.ID), s.index(c.ID)
 	if err := s.makeRoom(ctx, index, now); err != nil {
 		return nil, err

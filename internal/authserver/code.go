@@ -1,13 +1,17 @@
 package authserver
 
 import (
+	"cmp"
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,8 +25,37 @@ const (
 	// code is taken for a retry.
 	replayForgiven = 10 * time.Second
 
-	maxCode = 128 // bytes
+	// On the wire a code is
+	//
+	//	mcpd_code_ base64url(random | MAC)
+	//
+	// The MAC makes it authentic without a store read, as with refresh tokens.
+	codePrefix = "mcpd_code_"
+	codeMAC    = 16 // bytes of HMAC-SHA256 that are kept
 )
+
+// newCode draws a code.
+func (k *keys) newCode() string {
+	b := make([]byte, secretBytes)
+	_, _ = rand.Read(b) // never fails
+	return codePrefix + base64.RawURLEncoding.EncodeToString(append(b, k.codeMAC(b)...))
+}
+
+// madeCode says whether a code is one of ours, made with any of our keys.
+func (r *keyring) madeCode(code string) bool {
+	encoded, ok := strings.CutPrefix(code, codePrefix)
+	if !ok || len(encoded) != base64.RawURLEncoding.EncodedLen(secretBytes+codeMAC) {
+		return false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	return err == nil && slices.ContainsFunc(r.all, func(k *keys) bool { return hmac.Equal(b[secretBytes:], k.codeMAC(b[:secretBytes])) })
+}
+
+func (k *keys) codeMAC(body []byte) []byte {
+	h := hmac.New(sha256.New, k.code)
+	h.Write(body)
+	return h.Sum(nil)[:codeMAC]
+}
 
 // codeVerdict is what a code turned out to be at the one moment that counts.
 type codeVerdict struct {
@@ -40,17 +73,17 @@ type codeVerdict struct {
 // is a grant whose tokens nobody has; it ends unused.
 func (s *Server) serveCode(w http.ResponseWriter, r *http.Request, shown *credentials, form url.Values) (*tokenResponse, error) {
 	ctx := r.Context()
-	client, err := s.authenticate(w, r, shown)
-	if err != nil {
-		return nil, err
-	}
 	code := form.Get("code")
 	if code == "" {
 		return nil, errInvalidRequest("code is missing")
 	}
-	if len(code) > maxCode || !strings.HasPrefix(code, codePrefix) {
-		s.refused(ctx, client.ID, "code", "garbage")
-		return nil, errInvalidGrant()
+	if !s.keys.madeCode(code) {
+		s.refused(ctx, shown.clientID, "code", "garbage")
+		return nil, cmp.Or(s.countAddress(ctx, limitToken), error(errInvalidGrant()))
+	}
+	client, err := s.authenticate(w, r, shown)
+	if err != nil {
+		return nil, err
 	}
 	id := newGrantID()
 	v, err := s.redeem(ctx, client.ID, formatGrantID(id), form)

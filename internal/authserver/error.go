@@ -14,7 +14,7 @@ type Error struct {
 	Status      int           // of HTTP, where the answer is no redirect
 	Code        string        // RFC 6749 §4.1.2.1, §5.2; RFC 7591 §3.2.2; RFC 8707 §2
 	Description string        // for people; no secret, nothing that was sent to us
-	RetryAfter  time.Duration // with 503
+	RetryAfter  time.Duration // with 429 and 503
 	Err         error         // the cause
 }
 

@@ -24,6 +24,8 @@ type keys struct {
 	request   cipher.AEAD // seals the pending request in the consent form
 	state     []byte      // draws Discord's state and our PKCE verifier
 	browser   []byte      // binds cookies
+	code      []byte      // MAC of authorization codes
+	address   []byte      // hides addresses from the store that counts them
 }
 
 func deriveKeyring(roots [][]byte) (keyring, error) {
@@ -58,6 +60,8 @@ func deriveKeys(root []byte) (*keys, error) {
 		request:   request,
 		state:     key("discord state"),
 		browser:   key("browser cookie"),
+		code:      key("authorization code"),
+		address:   key("client address"),
 	}
 	k.kid = fingerprint(k.jwt)
 	return k, nil

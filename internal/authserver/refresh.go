@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -85,7 +86,8 @@ func (s *Server) exchangeRefresh(w http.ResponseWriter, r *http.Request, shown *
 	}
 	t, ok := s.keys.parseRefresh(form.Get("refresh_token"))
 	if !ok {
-		return nil, s.refuseUnknown(ctx, clientID, refreshGarbage)
+		refused := s.refuseUnknown(ctx, clientID, refreshGarbage)
+		return nil, cmp.Or(s.countAddress(ctx, limitToken), refused)
 	}
 	if _, err := s.authenticate(w, r, shown); err != nil {
 		return nil, err
@@ -99,6 +101,9 @@ func (s *Server) exchangeRefresh(w http.ResponseWriter, r *http.Request, shown *
 	}
 	if v := s.judgeRefresh(g, t, clientID, s.now()); !v.good() {
 		return nil, s.refuseRefresh(ctx, g, t, clientID, v)
+	}
+	if err := s.countUser(ctx, limitRefresh, g.User.ID); err != nil {
+		return nil, err
 	}
 	scopes, err := s.refreshScopes(g, form)
 	if err != nil {

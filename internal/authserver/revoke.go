@@ -31,10 +31,15 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) error {
 	if form.Get("token") == "" {
 		return errInvalidRequest("token is missing")
 	}
+	grantID := s.grantOf(form.Get("token"))
+	if grantID == "" {
+		if err := s.countAddress(ctx, limitToken); err != nil {
+			return err
+		}
+	}
 	if _, err := s.authenticate(w, r, shown); err != nil {
 		return err
 	}
-	grantID := s.grantOf(form.Get("token"))
 	if grantID == "" {
 		w.WriteHeader(http.StatusOK)
 		return nil

@@ -306,16 +306,27 @@ func (b *browser) code(clientID string, changes ...string) string {
 	return code
 }
 
-// clock is the real time, moved by what a test adds.
+// clock is the real time, or a fixed one, moved by what a test adds.
 type clock struct {
 	mu     sync.Mutex
+	fixed  time.Time // zero: the real time
 	offset time.Duration
 }
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.fixed.IsZero() {
+		return c.fixed.Add(c.offset)
+	}
 	return time.Now().Add(c.offset)
+}
+
+// Fix stops the clock.
+func (c *clock) Fix() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fixed = time.Date(2026, time.November, 1, 12, 0, 0, 0, time.UTC)
 }
 
 // Add moves the clock.

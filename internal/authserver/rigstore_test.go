@@ -16,6 +16,7 @@ type countingStore struct {
 	reads, writes atomic.Int64
 	down          atomic.Bool
 	afterUpdate   func(authserver.Kind) // nil: nothing
+	counted       func(key string)      // nil: nothing
 	failWrites    atomic.Int64          // when above 0: that many writes more, counting this one, and the last fails
 }
 
@@ -75,6 +76,9 @@ func (s *countingStore) Incr(ctx context.Context, key string, window time.Durati
 	s.writes.Add(1)
 	if s.failing() {
 		return 0, errDown
+	}
+	if s.counted != nil {
+		s.counted(key)
 	}
 	return s.Store.Incr(ctx, key, window)
 }

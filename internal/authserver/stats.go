@@ -10,6 +10,7 @@ type Stats struct {
 	Events      map[EventType]uint64 // what happened, of every type
 	EventsLeft  uint64               // of Events: counted, but left out of the audit trail
 	Refreshes   map[string]uint64    // refresh tokens by what became of them: rotate, repeat, theft, …
+	Limited     map[string]uint64    // requests that a limit refused, by its name
 	Clients     int                  // registered clients that this node knows now
 	VerifyKnown uint64               // access tokens that were known, and whose signature was not checked again
 	VerifyNew   uint64               // access tokens whose signature was checked: on first sight, or forgotten since
@@ -58,6 +59,7 @@ func (s *Server) Stats() Stats {
 		Events:      s.trail.totals(),
 		EventsLeft:  s.trail.leftOut.Load(),
 		Refreshes:   map[string]uint64{},
+		Limited:     s.limits.refusals(),
 		Clients:     clients,
 		VerifyKnown: s.counters.known.Load(),
 		VerifyNew:   s.counters.parsed.Load(),
