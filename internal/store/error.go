@@ -19,6 +19,7 @@ type Error struct {
 	Message string // what is wrong
 	Hint    string // what to do about it
 	Err     error  // the cause, or nil
+	Usage   bool   // what is wrong is in the configuration alone
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -15,23 +15,48 @@ import (
 
 // Config says which store to open, and with what keys.
 type Config struct {
-	URL string // bolt:PATH or memory:
+	URL string // bolt:PATH, memory:, redis://…, rediss://… or redis+cluster://…
 
 	// SigningKeys and EncryptionKeys come from the environment, see
 	// [ParseKeys]. The first signs or seals; all verify or open. Where there is
 	// none, one is derived from the key file beside the store (PATH.key), which
-	// is made with a new store; a store in memory then has random keys.
+	// is made with a new store; a store in memory then has random keys. Redis
+	// has no such file: both are needed.
 	SigningKeys    [][]byte
 	EncryptionKeys [][]byte
 
 	Now    func() time.Time // nil means time.Now
 	Logger *slog.Logger     // nil: nothing is logged
+
+	// Observe is told of each call of the backend how long it took and what
+	// went wrong; nil: nobody is. An absent record is nothing wrong. The ops are
+	// get, create, update, take, delete, list and incr.
+	Observe func(op string, took time.Duration, err error)
 }
 
 // Opened is a store that is ready for use: sealed, and bound to its keys.
 type Opened struct {
 	authserver.Store
 	SigningKeys [][]byte // at least one, each of at least MinKey bytes; the first signs
+
+	sealed *sealed
+	reseal resealing
+}
+
+// Ping finds out whether the store is there, and still the one that was opened.
+func (o *Opened) Ping(ctx context.Context) error {
+	_, err := o.Get(ctx, kindCheck, checkID)
+	return err
+}
+
+// Unopened is how often a record did not open: one that was sealed with
+// another key, moved, or changed.
+func (o *Opened) Unopened() int64 { return o.sealed.unopened.Load() }
+
+// Close implements [authserver.Store].
+func (o *Opened) Close() error {
+	o.reseal.stop()
+	return o.Store.Close()
 }
 
 // The check record tells whether the keys fit. It is the first record of a
@@ -46,7 +71,7 @@ const (
 // kinds are those under which the authorization server keeps records.
 var kinds = []authserver.Kind{
 	authserver.KindMeta, authserver.KindClient, authserver.KindAuthorization,
-	authserver.KindCode, authserver.KindGrant, authserver.KindUpstream,
+	authserver.KindCode, authserver.KindGrant, authserver.KindUpstream, authserver.KindAssertion,
 }
 
 // Open opens the store that cfg names, and makes it and its key file where
@@ -60,9 +85,12 @@ func Open(ctx context.Context, cfg Config) (*Opened, error) {
 	if err := checkKeys(cfg); err != nil {
 		return nil, err
 	}
-	inner, path, err := openURL(cfg)
+	inner, path, err := openURL(ctx, cfg)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Observe != nil {
+		inner = &observed{Store: inner, observe: cfg.Observe}
 	}
 	opened, err := bind(ctx, cfg, inner, path)
 	if err != nil {
@@ -72,6 +100,13 @@ func Open(ctx context.Context, cfg Config) (*Opened, error) {
 }
 
 func checkKeys(cfg Config) error {
+	if isRedis(cfg.URL) && (len(cfg.SigningKeys) == 0 || len(cfg.EncryptionKeys) == 0) {
+		return &Error{
+			Message: "with Redis both JWT_SIGNING_KEY and STORAGE_ENCRYPTION_KEY are needed: there is no file for keys beside it",
+			Hint:    "make each with: openssl rand -base64 32, and give every server that shares the Redis the same",
+			Usage:   true,
+		}
+	}
 	for _, of := range []struct {
 		name string
 		keys [][]byte
@@ -88,9 +123,10 @@ func checkKeys(cfg Config) error {
 	return nil
 }
 
-// openURL opens the backend that the URL names; path is "" where it has no file.
+// openURL opens the backend that the URL names. path is the file or the name of
+// it, "" for memory.
 // The URL may hold a password: no message repeats it.
-func openURL(cfg Config) (inner authserver.Store, path string, err error) {
+func openURL(ctx context.Context, cfg Config) (inner authserver.Store, path string, err error) {
 	scheme, rest, found := strings.Cut(cfg.URL, ":")
 	switch {
 	case found && scheme == "memory" && rest == "":
@@ -105,16 +141,23 @@ func openURL(cfg Config) (inner authserver.Store, path string, err error) {
 			return nil, "", err
 		}
 		return inner, rest, nil
+	case isRedis(cfg.URL):
+		inner, name, err := openRedis(ctx, cfg)
+		if err != nil {
+			return nil, "", err
+		}
+		return inner, name, nil
 	}
 	return nil, "", &Error{
 		Message: "the store is of no kind that this mcpdiscord knows",
-		Hint:    "use --store bolt:PATH for a file, or --store memory: to keep nothing",
+		Hint:    "use --store bolt:PATH for a file, redis://HOST:PORT/DB, or memory: to keep nothing",
+		Usage:   true,
 	}
 }
 
 // bind seals the backend and holds it to the keys that it was made with.
 func bind(ctx context.Context, cfg Config, inner authserver.Store, path string) (*Opened, error) {
-	used, err := isUsed(ctx, inner, path)
+	used, err := isUsed(ctx, cfg, inner, path)
 	if err != nil {
 		return nil, err
 	}
@@ -122,39 +165,52 @@ func bind(ctx context.Context, cfg Config, inner authserver.Store, path string) 
 	if err != nil {
 		return nil, err
 	}
-	s, err := Seal(inner, encryption...)
+	s, err := newSealed(inner, encryption)
 	if err != nil {
 		return nil, err
 	}
-	if used {
-		err = fits(ctx, s, cfg, path)
-	} else {
+	if !used {
 		err = s.Create(ctx, kindCheck, checkID, authserver.Record{Value: []byte(checkValue)})
 	}
-	if err != nil {
-		return nil, usable(ctx, path, err)
+	if used || errors.Is(err, authserver.ErrExists) { // another server was first
+		err = fits(ctx, s, cfg, path)
 	}
-	return &Opened{Store: s, SigningKeys: signing}, nil
+	if err != nil {
+		return nil, usable(ctx, cfg, path, err)
+	}
+	s.onUnopened = logUnopened(cfg.Logger, clock(cfg.Now))
+	o := &Opened{Store: s, SigningKeys: signing, sealed: s}
+	if len(s.keys) > 1 {
+		o.reseal.start(s, cfg.Logger)
+	}
+	return o, nil
 }
 
 // isUsed reports whether the store has keys already. A store with records but
 // without the check record was not made by Open.
-func isUsed(ctx context.Context, inner authserver.Store, path string) (bool, error) {
-	_, err := inner.Get(ctx, kindCheck, checkID)
-	if err == nil {
-		return true, nil
+func isUsed(ctx context.Context, cfg Config, inner authserver.Store, path string) (bool, error) {
+	checked := func() (bool, error) {
+		_, err := inner.Get(ctx, kindCheck, checkID)
+		if errors.Is(err, authserver.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, usable(ctx, cfg, path, err)
 	}
-	if !errors.Is(err, authserver.ErrNotFound) {
-		return false, usable(ctx, path, err)
+	if used, err := checked(); used || err != nil {
+		return used, err
 	}
 	for _, kind := range kinds {
 		page, _, err := inner.List(ctx, kind, "")
 		if err != nil {
-			return false, usable(ctx, path, err)
+			return false, usable(ctx, cfg, path, err)
 		}
-		if len(page) > 0 {
-			return false, foreign(path, errors.New("records without a check record"))
+		if len(page) == 0 {
+			continue
 		}
+		if used, err := checked(); used || err != nil { // another server was first
+			return used, err
+		}
+		return false, foreign(path, errors.New("records without a check record"))
 	}
 	return false, nil
 }
@@ -208,10 +264,16 @@ func rootKey(path string, used bool) ([]byte, error) {
 	return makeKeyFile(file)
 }
 
-// fits finds out whether the check record opens.
+// fits finds out whether the check record opens. It then seals it with the
+// first key, as every record that is written.
 func fits(ctx context.Context, s authserver.Store, cfg Config, path string) error {
-	rec, err := s.Get(ctx, kindCheck, checkID)
-	if err == nil && string(rec.Value) == checkValue {
+	err := s.Update(ctx, kindCheck, checkID, func(old *authserver.Record) (*authserver.Record, error) {
+		if old == nil || string(old.Value) != checkValue {
+			return nil, ErrSealed
+		}
+		return old, nil // sealed with the first key
+	})
+	if err == nil {
 		return nil
 	}
 	if err != nil && !errors.Is(err, ErrSealed) {
@@ -219,8 +281,11 @@ func fits(ctx context.Context, s authserver.Store, cfg Config, path string) erro
 	}
 	e := &Error{
 		Message: fmt.Sprintf("STORAGE_ENCRYPTION_KEY does not fit the store %s", path),
-		Hint:    "set it to what it was when the store was made, or unset it if there was none",
+		Hint:    "set it to what it was when the store was made, or to NEW,OLD to change it, or unset it if there was none",
 		Err:     err,
+	}
+	if isRedis(cfg.URL) {
+		e.Hint = "give every server that shares it the same key, or NEW,OLD to change it"
 	}
 	if len(cfg.EncryptionKeys) == 0 {
 		e.Message = fmt.Sprintf("the key file %s does not fit the store %s", path+keySuffix, path)
@@ -230,9 +295,12 @@ func fits(ctx context.Context, s authserver.Store, cfg Config, path string) erro
 }
 
 // usable turns what a backend said into an Error, but for the end of ctx.
-func usable(ctx context.Context, path string, err error) error {
+func usable(ctx context.Context, cfg Config, path string, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
+	}
+	if isRedis(cfg.URL) {
+		return redisError(path, err)
 	}
 	return fileError(path, err)
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -38,6 +39,9 @@ type sealed struct {
 	inner   authserver.Store
 	primary keyID // seals
 	keys    map[keyID]cipher.AEAD
+
+	unopened   atomic.Int64
+	onUnopened func(kind authserver.Kind) // or nil
 }
 
 // Seal returns inner with every value sealed under the first of keys, with
@@ -45,6 +49,10 @@ type sealed struct {
 // under the first when it is next written. What does not open is ErrSealed.
 // Each key has at least MinKey bytes. The result owns inner.
 func Seal(inner authserver.Store, keys ...[]byte) (authserver.Store, error) {
+	return newSealed(inner, keys)
+}
+
+func newSealed(inner authserver.Store, keys [][]byte) (*sealed, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("sealing needs a key")
 	}
@@ -182,6 +190,10 @@ func (s *sealed) seal(kind authserver.Kind, id string, rec authserver.Record) (a
 func (s *sealed) open(kind authserver.Kind, id string, rec authserver.Record) (authserver.Record, error) {
 	value, err := s.openValue(recordKey(kind, id), rec.Value)
 	if err != nil {
+		s.unopened.Add(1)
+		if s.onUnopened != nil {
+			s.onUnopened(kind)
+		}
 		return authserver.Record{}, fmt.Errorf("opening %s record: %w", kind, err)
 	}
 	rec.Value = value
