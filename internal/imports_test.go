@@ -21,9 +21,10 @@ const module = "github.com/mcpdiscord/mcpdiscord/"
 var rooms = map[string][]string{
 	"cmd/mcpdiscord": {
 		"internal/authserver", "internal/client", "internal/discord", "internal/discord/emulator",
-		"internal/server", "internal/store", "internal/tokencache", "internal/tui",
+		"internal/metrics", "internal/server", "internal/store", "internal/tokencache", "internal/tui",
 	},
 	"internal/server":           {"internal/authserver", "internal/discord"},
+	"internal/metrics":          {"internal/authserver", "internal/discord", "internal/server"},
 	"internal/authserver":       {"internal/discord"},
 	"internal/store":            {"internal/authserver"},
 	"internal/store/storetest":  {"internal/authserver"},
@@ -42,7 +43,9 @@ var libraries = map[string][]string{
 	"github.com/modelcontextprotocol/go-sdk": {"internal/server", "internal/client"},
 	"github.com/go-jose/":                    {"internal/authserver"},
 	"html/template":                          {"internal/authserver", "internal/client", "internal/discord/emulator"},
+	"github.com/prometheus/":                 {"internal/metrics"},
 	"go.etcd.io/bbolt":                       {"internal/store"},
+	"github.com/redis/":                      {"internal/store"},
 	"github.com/pkg/browser":                 {"internal/client"},
 	"github.com/zalando/go-keyring":          {"internal/tokencache"},
 	"github.com/godbus/":                     {"internal/tokencache"},

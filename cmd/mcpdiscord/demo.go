@@ -55,7 +55,7 @@ func (p *program) demo(ctx context.Context, open bool) error {
 	}
 	defer e.stop()
 	o.discordURL, o.clientID, o.clientSecret = e.url, emulator.DefaultClientID, emulator.DefaultClientSecret
-	running, err := newServing(ctx, o, logger)
+	running, err := newServing(ctx, o, logger, &observing{})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ var flagGroups = []struct {
 	{"Discord", []string{"client-id", "client-secret-file", "scopes", "optional-scopes", "redirect-path", "discord-url"}},
 	{"Clients", []string{"allow-redirect", "allow-origin", "proxy"}},
 	{"Records and tokens", []string{"store", "access-token-ttl", "refresh-grace", "grant-ttl"}},
-	{"Log", []string{"log-format", "log-level"}},
+	{"To be seen", []string{"log-format", "log-level", "audit-log", "metrics-addr", "drain-delay"}},
 	{"Server", []string{"server", "timeout", "header"}},
 	{"Sign-in", []string{"login", "token-store", "no-browser", "callback-port", "login-timeout", "scope", "oauth-client-id", "client-metadata-url"}},
 	{"Call", []string{"elicit", "dry-run"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -81,6 +82,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setUpScript,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve":    cmdServe,
+			"get":      cmdGet,
 			"upstream": cmdUpstream,
 			"strict":   cmdStrict,
 			"fault":    cmdFault,
@@ -140,7 +142,28 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	if found := regexp.MustCompile(`emulator on (http://[0-9.:]+[0-9])`).FindStringSubmatch(ts.ReadFile(name + ".log")); found != nil {
 		ts.Setenv(name+"_EMULATOR", found[1])
 	}
+	if found := regexp.MustCompile(`Metrics: +(http://[0-9.:]+[0-9])/metrics`).FindStringSubmatch(ts.ReadFile(name + ".log")); found != nil {
+		ts.Setenv(name+"_METRICS", found[1])
+	}
 	ts.Setenv(name+"_PORT", strings.TrimSuffix(url[strings.LastIndex(url, ":")+1:], "/mcp"))
+}
+
+// cmdGet writes the status and the body of a URL to stdout: get URL [HEADER…].
+func cmdGet(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, args[0], nil)
+	ts.Check(err)
+	for _, header := range args[1:] {
+		name, value, _ := strings.Cut(header, ": ")
+		req.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer response.Body.Close()
+	_, _ = fmt.Fprintf(ts.Stdout(), "%d\nX-Request-Id: %s\n", response.StatusCode, response.Header.Get("X-Request-Id"))
+	_, err = io.Copy(ts.Stdout(), response.Body)
+	ts.Check(err)
 }
 
 // cmdUpstream starts an MCP server without a door and sets $upstream to its URL.

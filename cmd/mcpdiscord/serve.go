@@ -66,6 +66,7 @@ GOGC, GOMEMLIMIT: of the Go runtime`},
 	f.StringVar(&o.emulatorAddr, "emulator-addr", "127.0.0.1:8001", "with --dev: where the emulator listens")
 	f.StringVar(&o.discordURL, "discord-url", discord.DefaultURL, "where Discord is; https, or loopback with --dev")
 	o.logs = addLogFlags(f)
+	addObserveFlags(f, &o.observe)
 	f.StringVar(&o.addrFile, "addr-file", "", "write the MCP URL to this file once it is served")
 	setVariable(f, "client-id", "DISCORD_CLIENT_ID")
 	setVariable(f, "discord-url", "DISCORD_URL")
@@ -98,12 +99,21 @@ func (p *program) serve(ctx context.Context, o *serveOptions) error {
 			o.discordURL = e.url
 		}
 	}
-	running, err := newServing(ctx, o, logger)
+	seen, err := newObserving(ctx, o.observe, logger)
+	if err != nil {
+		return err
+	}
+	defer seen.close()
+	running, err := newServing(ctx, o, logger, seen)
 	if err != nil {
 		return err
 	}
 	defer running.close()
+	seen.watch(running)
 	p.banner(o, listeners)
+	if seen.listener != nil {
+		p.note("Metrics:       http://%s/metrics", seen.listener.Addr())
+	}
 	if o.addrFile != "" {
 		if err := writeAddrFile(o.addrFile, o.baseURL+authserver.ResourcePath); err != nil {
 			return err
@@ -142,7 +152,7 @@ type serving struct {
 	store  *store.Opened
 }
 
-func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *serving, err error) {
+func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger, seen *observing) (_ *serving, err error) {
 	s := &serving{}
 	defer func() {
 		if err != nil {
@@ -151,12 +161,12 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *s
 	}()
 	upstream, err := discord.New(discord.Config{
 		URL: o.discordURL, ClientID: o.clientID, ClientSecret: o.clientSecret,
-		RedirectURI: o.baseURL + o.redirectPath, Version: buildVersion(), Logger: logger,
+		RedirectURI: o.baseURL + o.redirectPath, Version: buildVersion(), Observe: seen.discord(), Logger: logger,
 	})
 	if err != nil {
 		return nil, usageError("the Discord application is not usable: "+err.Error(), guide, err)
 	}
-	s.store, err = store.Open(ctx, store.Config{URL: o.store, SigningKeys: o.signingKeys, EncryptionKeys: o.encryptionKeys, Logger: logger})
+	s.store, err = store.Open(ctx, store.Config{URL: o.store, SigningKeys: o.signingKeys, EncryptionKeys: o.encryptionKeys, Observe: seen.store(), Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +178,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *s
 		BaseURL: o.baseURL, Discord: upstream, DiscordURL: o.boundTo(), ApplicationID: o.clientID,
 		Store: s.store, SigningKeys: s.store.SigningKeys,
 		Scopes: o.scopes, OptionalScopes: o.optionalScopes, RedirectPath: o.redirectPath, AllowRedirect: o.allowRedirect,
-		AccessTokenTTL: o.accessTokenTTL, RefreshGrace: o.refreshGrace, GrantTTL: o.grantTTL, Logger: logger,
+		AccessTokenTTL: o.accessTokenTTL, RefreshGrace: o.refreshGrace, GrantTTL: o.grantTTL, Audit: seen.events(), Logger: logger,
 	})
 	if err != nil {
 		return nil, fromAuthserver(err)
@@ -182,7 +192,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger) (_ *s
 	}
 	cfg := server.Config{
 		BaseURL: o.baseURL, Auth: s.auth, Discord: upstream, AllowOrigin: o.allowOrigin, Dev: o.dev,
-		Version: buildVersion(), ProxyKeys: proxyKeys, Logger: logger,
+		Version: buildVersion(), ProxyKeys: proxyKeys, DrainDelay: o.observe.drainDelay, Observe: seen.requests(), Logger: logger,
 	}
 	if o.proxy != "" {
 		if cfg.Proxy, err = url.Parse(o.proxy); err != nil {

@@ -28,6 +28,7 @@ type serveOptions struct {
 	dev                         bool
 	emulatorAddr                string
 	logs                        logFlags
+	observe                     observeFlags
 	signingKeys, encryptionKeys [][]byte
 	clientSecret                discord.Secret
 	environmentIgnored          []string
@@ -55,6 +56,9 @@ func (p *program) completeServe(o *serveOptions) error {
 		if o.store, err = p.defaultStore(o); err != nil {
 			return err
 		}
+	}
+	if err := o.observe.complete(); err != nil {
+		return err
 	}
 	if !strings.HasPrefix(o.redirectPath, "/") {
 		return usageError("--redirect-path begins with a slash", "for example --redirect-path /auth/callback", nil)

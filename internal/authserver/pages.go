@@ -133,10 +133,15 @@ type failurePage struct {
 	Text    string
 	Advice  string
 	Code    string
+	Request string // the id of the HTTP request, to be quoted; "" for none
 }
 
+// requestID is what whoever serves the routes answers with, so that a person
+// can quote it and an operator find the lines of the log.
+func requestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }
+
 func (p *pages) failure(w http.ResponseWriter, e *Error) {
-	data := failurePage{Heading: "This sign-in cannot go on", Text: sentence(e.Description), Code: e.Code}
+	data := failurePage{Heading: "This sign-in cannot go on", Text: sentence(e.Description), Code: e.Code, Request: requestID(w)}
 	switch {
 	case e.Status == http.StatusTooManyRequests:
 		data.Heading, data.Advice = "One moment, please", "Nothing was sent to the app."
@@ -161,7 +166,7 @@ type onwardPage struct {
 
 func (p *pages) onward(w http.ResponseWriter, e *Error, target string) {
 	data := onwardPage{
-		failurePage: failurePage{Heading: "The app's request was refused", Text: sentence(e.Description), Code: e.Code},
+		failurePage: failurePage{Heading: "The app's request was refused", Text: sentence(e.Description), Code: e.Code, Request: requestID(w)},
 		Host:        redirectHost(target),
 		Target:      target,
 	}
