@@ -17,9 +17,9 @@ var flagGroups = []struct {
 	flags []string
 }{
 	{"Try it", []string{"dev", "emulator-addr", "open"}},
-	{"Address", []string{"addr", "base-url", "addr-file"}},
+	{"Address", []string{"addr", "base-url", "tls-cert", "tls-key", "trusted-proxies", "limits", "addr-file"}},
 	{"Discord", []string{"client-id", "client-secret-file", "scopes", "optional-scopes", "redirect-path", "discord-url"}},
-	{"Clients", []string{"allow-redirect", "allow-origin", "proxy"}},
+	{"Clients", []string{"allow-redirect", "allow-origin", "proxy", "proxy-timeout"}},
 	{"Records and tokens", []string{"store", "access-token-ttl", "refresh-grace", "grant-ttl"}},
 	{"To be seen", []string{"log-format", "log-level", "audit-log", "metrics-addr", "drain-delay"}},
 	{"Server", []string{"server", "timeout", "header"}},

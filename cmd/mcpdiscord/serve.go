@@ -50,6 +50,7 @@ GOGC, GOMEMLIMIT: of the Go runtime`},
 	f.SortFlags = false
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8000", "where to listen; port 0 takes a free one")
 	f.StringVar(&o.baseURL, "base-url", "", "the URL that people and clients see: scheme and host (default http://localhost:PORT)")
+	addDoorFlags(f, &o.door)
 	f.StringVar(&o.clientID, "client-id", "", "Discord's id of your application")
 	f.StringVar(&o.clientSecretFile, "client-secret-file", "", "a file that holds the application's secret, instead of DISCORD_CLIENT_SECRET")
 	f.StringSliceVar(&o.scopes, "scopes", []string{"identify"}, "Discord scopes that every sign-in needs")
@@ -127,7 +128,7 @@ func listen(o *serveOptions) ([]net.Listener, error) {
 	if o.baseURL != "" {
 		return server.Listen(o.addr, o.baseURL)
 	}
-	const base = "http://localhost"
+	base := o.door.scheme() + "://localhost"
 	listeners, err := server.Listen(o.addr, base)
 	if err != nil {
 		return nil, err
@@ -159,6 +160,9 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger, seen 
 			s.close()
 		}
 	}()
+	if err := o.door.open(o.baseURL, logger); err != nil {
+		return nil, err
+	}
 	upstream, err := discord.New(discord.Config{
 		URL: o.discordURL, ClientID: o.clientID, ClientSecret: o.clientSecret,
 		RedirectURI: o.baseURL + o.redirectPath, Version: buildVersion(), Observe: seen.discord(), Logger: logger,
@@ -176,7 +180,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger, seen 
 	}
 	s.auth, err = authserver.New(ctx, authserver.Config{
 		BaseURL: o.baseURL, Discord: upstream, DiscordURL: o.boundTo(), ApplicationID: o.clientID,
-		Store: s.store, SigningKeys: s.store.SigningKeys,
+		Store: s.store, SigningKeys: s.store.SigningKeys, Limits: o.door.rates,
 		Scopes: o.scopes, OptionalScopes: o.optionalScopes, RedirectPath: o.redirectPath, AllowRedirect: o.allowRedirect,
 		AccessTokenTTL: o.accessTokenTTL, RefreshGrace: o.refreshGrace, GrantTTL: o.grantTTL, Audit: seen.events(), Logger: logger,
 	})
@@ -194,6 +198,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger, seen 
 		BaseURL: o.baseURL, Auth: s.auth, Discord: upstream, AllowOrigin: o.allowOrigin, Dev: o.dev,
 		Version: buildVersion(), ProxyKeys: proxyKeys, DrainDelay: o.observe.drainDelay, Observe: seen.requests(), Logger: logger,
 	}
+	cfg.TrustedProxies, cfg.TLS, cfg.ProxyTimeout = o.door.proxies, o.door.certificate, o.door.proxyTimeout
 	if o.proxy != "" {
 		if cfg.Proxy, err = url.Parse(o.proxy); err != nil {
 			return nil, err
@@ -254,7 +259,10 @@ func (p *program) banner(o *serveOptions, listeners []net.Listener) {
 	}
 	p.note("MCP server:    %s", mcpURL)
 	if !strings.HasSuffix(o.baseURL, ":"+portOf(listeners[0].Addr())) { // what stands before it must know
-		p.note("Listens on:    http://%s", listeners[0].Addr())
+		p.note("Listens on:    %s://%s", o.door.scheme(), listeners[0].Addr())
+	}
+	if c := o.door.certificate; c != nil {
+		p.note("Certificate:   %s (until %s)", o.door.tlsCert, c.Leaf().NotAfter.Format(time.DateOnly))
 	}
 	register := "   (register exactly this with Discord)"
 	if o.dev {

@@ -27,6 +27,7 @@ type serveOptions struct {
 	refreshGrace, grantTTL      time.Duration
 	dev                         bool
 	emulatorAddr                string
+	door                        doorFlags
 	logs                        logFlags
 	observe                     observeFlags
 	signingKeys, encryptionKeys [][]byte
@@ -58,6 +59,9 @@ func (p *program) completeServe(o *serveOptions) error {
 		}
 	}
 	if err := o.observe.complete(); err != nil {
+		return err
+	}
+	if err := o.door.complete(o.baseURL); err != nil {
 		return err
 	}
 	if !strings.HasPrefix(o.redirectPath, "/") {
@@ -131,6 +135,7 @@ func (p *program) completeCredentials(o *serveOptions) error {
 		if o.clientSecret, err = readSecret(o.clientSecretFile); err != nil {
 			return err
 		}
+		p.warnIfOpen(o.clientSecretFile)
 	}
 	if o.clientID == "" || o.clientSecret == "" {
 		return usageError("serve needs a Discord application: DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET are not both set",

@@ -216,7 +216,7 @@ func windowOf(whose string, now time.Time, window time.Duration) (n int64, until
 func errTooMany(wait time.Duration) *Error {
 	return &Error{
 		Status: http.StatusTooManyRequests, Code: "temporarily_unavailable", RetryAfter: wait,
-		Description: "too many requests come from your network; wait a few minutes",
+		Description: "too many requests; wait a few minutes",
 	}
 }
 

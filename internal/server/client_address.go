@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -22,11 +24,17 @@ func (s *Server) clientAddress(r *http.Request) netip.Addr {
 		return netip.Addr{} // a recorder in a test, or no IP at all
 	}
 	peer := plain(ap.Addr())
+	lines := r.Header["X-Forwarded-For"]
+	if len(lines) == 0 {
+		return peer
+	}
 	if !s.trustedProxy(peer) {
+		if peer.IsPrivate() || peer.IsLoopback() {
+			s.warnProxy(peer)
+		}
 		return peer
 	}
 	client := peer
-	lines := r.Header["X-Forwarded-For"]
 	hops := 0
 	for i := len(lines) - 1; i >= 0; i-- {
 		for rest, more := lines[i], true; more; {
@@ -42,6 +50,15 @@ func (s *Server) clientAddress(r *http.Request) netip.Addr {
 		}
 	}
 	return client // proxies all the way
+}
+
+// warnProxy tells the log once that there seems to be a proxy that nobody
+// named: with it, all people share the limits of one address.
+func (s *Server) warnProxy(peer netip.Addr) {
+	if !s.loopback && s.proxyWarned.CompareAndSwap(false, true) {
+		s.log.LogAttrs(context.Background(), slog.LevelWarn, "X-Forwarded-For is not read: its sender is no trusted proxy, so limits count all who come through it as one",
+			slog.String("sender", peer.String()), slog.String("hint", "if it is yours, name it in --trusted-proxies"))
+	}
 }
 
 // cutLast cuts the last entry off a list.

@@ -35,6 +35,7 @@ type exchange struct {
 	panicked atomic.Bool
 
 	writeTimeout time.Duration
+	slow         *time.Timer // until the proxied server begins to answer; nil: there is no limit
 }
 
 // WriteHeader implements [http.ResponseWriter]. Informational answers are

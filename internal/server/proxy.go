@@ -16,8 +16,8 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
 )
 
-// Limits toward the proxied server. Nothing bounds how long it thinks: MCP
-// servers send not even a header before they have something to say.
+// Limits toward the proxied server. How long it may think is Config.ProxyTimeout:
+// MCP servers send not even a header before they have something to say.
 const (
 	upstreamDial    = 5 * time.Second
 	upstreamTLS     = 10 * time.Second
@@ -110,6 +110,13 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx, stop = s.streamContext(ctx, r, e)
 		defer stop()
 	}
+	if limit := s.cfg.ProxyTimeout; limit > 0 && !longLived {
+		slow, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		e.slow = time.AfterFunc(limit, func() { cancel(errSlow) })
+		defer e.slow.Stop()
+		ctx = slow
+	}
 	r = r.WithContext(ctx)
 	if r.ContentLength != 0 {
 		// Else net/http takes the body away when the answer begins, which may be
@@ -193,6 +200,9 @@ func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 func (p *proxy) modifyResponse(res *http.Response) error {
 	ctx := res.Request.Context()
 	e := exchangeOf(ctx)
+	if e.slow != nil { // it has begun to answer, and may take its time
+		e.slow.Stop()
+	}
 	switch {
 	case res.StatusCode == http.StatusUnauthorized, res.StatusCode == http.StatusForbidden, res.StatusCode == http.StatusProxyAuthRequired:
 		return p.refused(ctx, res, "the MCP server behind this one refused the request itself (HTTP %d); its operator must let this server in")
@@ -204,6 +214,9 @@ func (p *proxy) modifyResponse(res *http.Response) error {
 	res.Body = &streamBody{ReadCloser: res.Body, ctx: ctx}
 	return nil
 }
+
+// errSlow ends a request that the proxied server does not begin to answer.
+var errSlow = errors.New("the proxied server does not answer")
 
 // upstreamError is an answer of the proxied server that is not passed on.
 type upstreamError struct{ text string }
@@ -225,6 +238,11 @@ func (p *proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 	}
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		e.tooLarge()
+		return
+	}
+	if errors.Is(context.Cause(ctx), errSlow) {
+		p.server.log.LogAttrs(ctx, slog.LevelWarn, "the proxied server does not answer", slog.Duration("after", p.server.cfg.ProxyTimeout))
+		e.refuse(http.StatusGatewayTimeout, "the MCP server behind this one took too long; try again later, or tell its operator")
 		return
 	}
 	if ctx.Err() != nil { // the client is gone, or the stream is over

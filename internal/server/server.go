@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -70,6 +71,8 @@ type Server struct {
 	leaving   chan struct{} // /readyz says so
 	draining  chan struct{}
 	drainOnce sync.Once
+
+	proxyWarned atomic.Bool // see warnProxy
 
 	formTimeout, writeTimeout, streamCheck time.Duration
 }

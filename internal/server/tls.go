@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
@@ -52,8 +53,8 @@ func loadCertificate(certFile, keyFile string, log *slog.Logger, now func() time
 	return c, nil
 }
 
-// Covers says whether the certificate is for host.
-func (c *Certificate) Covers(host string) bool { return c.current().Leaf.VerifyHostname(host) == nil }
+// Leaf is the certificate that is served now.
+func (c *Certificate) Leaf() *x509.Certificate { return c.current().Leaf }
 
 // config is what a listener serves with. HTTP/2 is added by net/http.
 func (c *Certificate) config() *tls.Config {
