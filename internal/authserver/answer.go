@@ -56,6 +56,10 @@ func (s *Server) page(h handler) http.Handler {
 			"error":             {e.Code},
 			"error_description": {e.Description},
 		})
+		if ce.refused != nil {
+			s.pages.refused(w, e, target, ce.refused)
+			return
+		}
 		if !ce.asked && !s.mayRedirectErrors(ce.redirectURI) {
 			s.pages.onward(w, e, target)
 			return

@@ -26,6 +26,8 @@ type clientError struct {
 	// asked: the user has answered a page of ours that names the redirect host,
 	// so the browser may follow at once.
 	asked bool
+	// refused: the user has signed in and may not come in. A page says so first.
+	refused *refusal
 }
 
 func (e *clientError) Error() string { return e.err.Error() }
@@ -63,7 +65,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.pages.consent(w, c, p, sealed)
+	return s.pages.consent(w, c, p, sealed, s.access.rule.checks())
 }
 
 // otherLoopback says whether the browser asked for this computer under another

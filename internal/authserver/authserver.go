@@ -34,6 +34,7 @@ type Config struct {
 	OptionalScopes []string // granted when asked for; nil means none
 	RedirectPath   string   // where Discord sends people back; "" means /auth/callback
 	AllowRedirect  []string // exact redirect URIs beside https and loopback; nil means DefaultAllowRedirect
+	Access         Access   // who may come in; zero means everybody
 
 	AccessTokenTTL time.Duration // 0 means 1 h
 	RefreshGrace   time.Duration // 0 means 60 s
@@ -67,6 +68,7 @@ type Server struct {
 	pages   *pages
 	mem     *memory // see memory.go
 	limits  *limiter
+	access  *accessControl // see access.go
 
 	described clientIndex                        // by documents, see clientid.go
 	documents *fetcher                           // see fetch.go
@@ -91,6 +93,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		log:      cfg.Logger,
 		now:      cfg.Now,
 		origins:  http.NewCrossOriginProtection(),
+		access:   newAccessControl(cfg.Access),
 		trail:    newTrail(),
 		counters: newCounters(),
 		limits:   newLimiter(cfg.Limits, cfg.MaxClients),

@@ -66,7 +66,8 @@ func (s *Server) serveCallback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		e := signInError(err)
 		s.notSignedIn(ctx, req, e)
-		return toClient(e)
+		refused, _ := errors.AsType[*refusal](err)
+		return &clientError{err: e, redirectURI: req.RedirectURI, state: req.State, asked: true, refused: refused}
 	}
 	w.Header().Set("Location", s.authorizationResponse(req.RedirectURI, req.State, url.Values{"code": {code}}))
 	w.WriteHeader(http.StatusSeeOther)
@@ -124,6 +125,9 @@ func (s *Server) signIn(ctx context.Context, req *AuthorizationRequest, discordC
 	}
 	user, granted, err := s.whoSignedIn(ctx, tok, req.Scopes)
 	if err != nil {
+		return "", err
+	}
+	if err := s.letInNew(ctx, user, tok, granted); err != nil {
 		return "", err
 	}
 	tok.Scopes = granted

@@ -74,6 +74,9 @@ func (cfg *Config) complete() (baseURL, error) {
 	if err := cfg.completeScopes(); err != nil {
 		return base, err
 	}
+	if err := cfg.Access.Check(); err != nil {
+		return base, err
+	}
 	if cfg.AllowRedirect == nil {
 		cfg.AllowRedirect = DefaultAllowRedirect()
 	}

@@ -61,7 +61,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) error {
 	// in any browser.
 	s.addState(w, r, state)
 	challenge := sha256.Sum256([]byte(discordVerifier(p, browser)))
-	w.Header().Set("Location", s.cfg.Discord.AuthorizeURL(state, base64.RawURLEncoding.EncodeToString(challenge[:]), p.Scopes))
+	w.Header().Set("Location", s.cfg.Discord.AuthorizeURL(state, base64.RawURLEncoding.EncodeToString(challenge[:]), union(p.Scopes, s.access.rule.scopes())))
 	w.WriteHeader(http.StatusSeeOther) // never 307: OAuth 2.1 §7.5.4
 	return nil
 }

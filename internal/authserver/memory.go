@@ -110,12 +110,16 @@ func (s *Server) follow(ctx context.Context, begin func()) {
 	}
 	for {
 		err := s.cfg.Store.Watch(ctx, ready, func(kind Kind, id string) {
-			if kind == KindGrant {
+			switch kind {
+			case KindGrant:
 				m.drop(id)
+			case KindAccess:
+				s.access.changed(id)
 			}
 		})
 		m.following.Store(false)
 		m.forget()
+		s.access.lost()
 		begin()
 		if ctx.Err() != nil {
 			return

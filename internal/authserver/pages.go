@@ -88,6 +88,7 @@ type consentPage struct {
 	Publisher   string // the host of the document that describes it; "" where there is none
 	Initial     string
 	Scopes      []scopeText
+	Checks      *scopeText // what this server itself looks at, for no app
 	RedirectURI string
 	Host        string // of the redirect URI
 	Loopback    bool   // the redirect URI is on this computer
@@ -95,7 +96,7 @@ type consentPage struct {
 	Request     string // sealed
 }
 
-func (p *pages) consent(w http.ResponseWriter, c *Client, req *pendingRequest, sealed string) error {
+func (p *pages) consent(w http.ResponseWriter, c *Client, req *pendingRequest, sealed string, checks *scopeText) error {
 	data := consentPage{
 		frame:       p.frame("Sign in to " + p.server),
 		Client:      c.Name,
@@ -104,6 +105,7 @@ func (p *pages) consent(w http.ResponseWriter, c *Client, req *pendingRequest, s
 		RedirectURI: req.RedirectURI,
 		Host:        redirectHost(req.RedirectURI),
 		Loopback:    isLoopbackRedirect(req.RedirectURI),
+		Checks:      checks,
 		Request:     sealed,
 	}
 	if u, err := url.Parse(req.RedirectURI); err == nil {
@@ -174,6 +176,44 @@ func (p *pages) onward(w http.ResponseWriter, e *Error, target string) {
 	if err := p.write(w, http.StatusBadRequest, "onward.html", data); err != nil {
 		http.Error(w, data.Text, http.StatusBadRequest)
 	}
+}
+
+// refusedPage says whom this server does not let in, and takes the news to the
+// client.
+type refusedPage struct {
+	onwardPage
+	Account string
+	ID      string
+}
+
+func (p *pages) refused(w http.ResponseWriter, e *Error, target string, r *refusal) {
+	data := refusedPage{
+		onwardPage: onwardPage{
+			failurePage: failurePage{Heading: "This account may not use this server", Text: refusedText(r.reason), Code: e.Code},
+			Host:        redirectHost(target),
+			Target:      target,
+		},
+		Account: r.user.described(),
+		ID:      r.user.ID,
+	}
+	data.frame = p.frame(data.Heading)
+	if err := p.write(w, http.StatusForbidden, "refused.html", data); err != nil {
+		http.Error(w, data.Text, http.StatusForbidden)
+	}
+}
+
+// refusedText says why, and what might help. Which servers and roles are asked
+// for is the operator's to tell.
+func refusedText(reason string) string {
+	switch reason {
+	case reasonNotListed:
+		return "Only accounts that its operator has listed may use it."
+	case reasonScreening:
+		return "You have joined a Discord server that it asks for, but not passed its membership screening yet. Do that first, then sign in again."
+	case reasonNoRole:
+		return "You are missing a role in a Discord server that it asks for. Ask the operator for it, then sign in again."
+	}
+	return "You are not a member of a Discord server that it asks for. Ask the operator for an invitation, then sign in again."
 }
 
 // scopeText is a scope in words.

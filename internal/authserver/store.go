@@ -19,6 +19,7 @@ const (
 	KindGrant         Kind = "grant"         // [Grant], by grant id
 	KindUpstream      Kind = "upstream"      // [Upstream], by Discord user id
 	KindAssertion     Kind = "assertion"     // nothing but that it was shown, by the hash of client id and jti
+	KindAccess        Kind = "access"        // what Discord last said about a user's right to come in, by user and rule
 )
 
 // Errors of a [Store]. Anything else that a Store returns means that it could

@@ -30,9 +30,12 @@ type verified struct {
 }
 
 // Verify says who calls with an access token. It returns ErrInvalidToken for
-// one that is not good; any other error means that the store did not answer.
-// Of a token that was good before, and whose grant has not changed since, it
-// reads nothing from the store. It never calls Discord.
+// one that is not good, and an error that is ErrNotAllowed for a good one whose
+// user may not come in; any other error means that the store or, about that
+// right, Discord did not answer. Of a token that was good before, and whose
+// grant has not changed since, it reads nothing from the store, and it calls
+// Discord only where [Access] asks for guilds or roles: for one user, once in
+// ten minutes, of all nodes together.
 func (s *Server) Verify(ctx context.Context, accessToken string) (*Identity, error) {
 	if len(accessToken) > maxAccessToken {
 		return nil, ErrInvalidToken
@@ -67,6 +70,9 @@ func (s *Server) Verify(ctx context.Context, accessToken string) (*Identity, err
 	}
 	if !st.live || st.clientID != v.claims.ClientID || st.user.ID != v.claims.UserID {
 		return nil, ErrInvalidToken
+	}
+	if err := s.letIn(ctx, v.claims.UserID, v.claims.GrantID); err != nil {
+		return nil, err
 	}
 	return v.identity(st), nil
 }

@@ -42,7 +42,11 @@ func (s *signer) answer(ctx context.Context, op *operation, ch *challenge) error
 	case s.cfg.given() && ch.status == http.StatusUnauthorized:
 		return &Error{Kind: KindAuth, Message: s.server + " does not accept the given Authorization header", Hint: "give another one, or none to sign in", Err: ch}
 	case ch.status == http.StatusForbidden && ch.code != "insufficient_scope":
-		return &Error{Kind: KindAuth, Message: s.server + " refuses this request (403)", Err: ch}
+		message := s.server + " refuses this request (403)"
+		if ch.text != "" {
+			message += ": " + ch.text
+		}
+		return &Error{Kind: KindAuth, Message: message, Hint: "a new sign-in does not help, unless it is with another account", Err: ch}
 	case s.cfg.given():
 		return s.missingScopes(ch)
 	case op.answers > maxAnswers:

@@ -317,8 +317,9 @@ func (h *handler) TokenSource(context.Context) (oauth2.TokenSource, error) {
 // the request.
 func (h *handler) Authorize(_ context.Context, req *http.Request, resp *http.Response) error {
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection is reused
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // to its end, so that the connection is reused
 	ch := newChallenge(req, resp)
+	ch.text = refusalText(body)
 	if watch, _ := req.Context().Value(traceKey{}).(*trace); watch != nil {
 		watch.stop(ch)
 	}

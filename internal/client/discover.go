@@ -31,6 +31,7 @@ type challenge struct {
 	scopes   []string // that the request needs
 	code     string   // RFC 6750's error
 	bearer   string   // the access token that was refused, or ""
+	text     string   // what the server says about it, or ""
 }
 
 func (c *challenge) Error() string { return fmt.Sprintf("the server answered %d", c.status) }
@@ -57,6 +58,22 @@ func newChallenge(req *http.Request, resp *http.Response) *challenge {
 		}
 	}
 	return c
+}
+
+// maxRefusal bounds what is repeated of a server's words, in bytes.
+const maxRefusal = 300
+
+// refusalText is the message of a JSON-RPC error, or "".
+func refusalText(body []byte) string {
+	var rpc struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &rpc) != nil || len(rpc.Error.Message) > maxRefusal {
+		return ""
+	}
+	return PrintableLine(rpc.Error.Message)
 }
 
 func first(values ...string) string {

@@ -94,10 +94,16 @@ func TestGapE2PlainForbidden(t *testing.T) {
 	r := newRig(t, f)
 	conn := r.connect(t)
 	f.set(func() {
-		f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }
+		f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":1,"error":{"code":403,"message":"members only\u001b[31m"}}`))
+		}
 	})
 	_, err := conn.Call(t.Context(), "echo", nil)
 	wantKind(t, err, client.KindAuth)
+	if text := err.Error(); !strings.Contains(text, "(403): members only") || strings.ContainsRune(text, '\x1b') {
+		t.Errorf("error %q", text)
+	}
 	f.set(func() { delete(f.on, "/mcp") })
 	call(t, conn, "echo")
 	want(t, "browsers", r.opened(), 1)

@@ -64,6 +64,9 @@ func (s *Server) authenticate(e *exchange, r *http.Request) bool {
 	case errors.Is(err, authserver.ErrInvalidToken):
 		s.challengeWith(e, http.StatusUnauthorized, s.challenge.invalid, "the access token is not valid")
 		return false
+	case errors.Is(err, authserver.ErrNotAllowed):
+		s.notAllowed(e, err)
+		return false
 	case err != nil:
 		s.unavailable(r.Context(), e, err)
 		return false
@@ -122,6 +125,17 @@ func (s *Server) challengeWith(e *exchange, status int, challenge, text string) 
 // that it needs.
 func (s *Server) stepUp(e *exchange, scopes []string) {
 	s.challengeWith(e, http.StatusForbidden, s.challenge.insufficient(scopes), "the call needs the scopes "+strings.Join(scopes, " ")+"; sign in again to grant them")
+}
+
+// notAllowed answers that the token is good and its user may not come in.
+// There is no challenge: a new sign-in would change nothing (RFC 6750 §3.1 has
+// no code for that), and a client that reads one would begin it again and again.
+func (s *Server) notAllowed(e *exchange, err error) {
+	text := "this server does not let in this Discord account"
+	if known, ok := errors.AsType[*authserver.Error](err); ok {
+		text = known.Description
+	}
+	e.writeError(http.StatusForbidden, http.StatusForbidden, text)
 }
 
 // unavailable answers that the token can be neither accepted nor refused now.

@@ -147,7 +147,8 @@ func (s *Server) streamContext(ctx context.Context, r *http.Request, e *exchange
 				return
 			case <-look.C:
 				// A store that does not answer is no reason to end a stream.
-				if _, err := s.cfg.Auth.Verify(ctx, token); errors.Is(err, authserver.ErrInvalidToken) {
+				_, err := s.cfg.Auth.Verify(ctx, token)
+				if errors.Is(err, authserver.ErrInvalidToken) || errors.Is(err, authserver.ErrNotAllowed) {
 					cancel()
 					return
 				}

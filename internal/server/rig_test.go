@@ -52,6 +52,8 @@ type setup struct {
 	prepare func(*server.Server) // before it serves
 	public  string               // a base URL other than the listener's
 	ttl     time.Duration        // of access tokens
+	access  authserver.Access    // who may come in
+	ahead   *atomic.Int64        // nanoseconds that the authorization server's clock is ahead; nil: none
 }
 
 func start(t testing.TB, with setup) *rig {
@@ -72,11 +74,15 @@ func start(t testing.TB, with setup) *rig {
 	})
 	must(t, err)
 	logger := slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	r.store = &countedStore{Store: store.Memory(time.Now)}
+	now := time.Now
+	if with.ahead != nil {
+		now = func() time.Time { return time.Now().Add(time.Duration(with.ahead.Load())) }
+	}
+	r.store = &countedStore{Store: store.Memory(now)}
 	r.auth, err = authserver.New(t.Context(), authserver.Config{
 		BaseURL: issuer, Discord: client, DiscordURL: discordURL, ApplicationID: emulator.DefaultClientID,
 		Store: r.store, SigningKeys: [][]byte{bytes.Repeat([]byte("k"), 32)}, OptionalScopes: []string{"email", "guilds"}, Logger: logger,
-		AccessTokenTTL: with.ttl,
+		AccessTokenTTL: with.ttl, Access: with.access, Now: now,
 	})
 	must(t, err)
 	cfg := server.Config{BaseURL: issuer, Auth: r.auth, Discord: client, Logger: logger, Version: "test"}
