@@ -49,3 +49,12 @@ func (s *Server) FetchLimiters() int {
 	defer s.documents.mu.Unlock()
 	return s.documents.hosts.Len()
 }
+
+// ReadDocument reads a client's document, and returns where it may lead.
+func (s *Server) ReadDocument(at string, body []byte) ([]string, error) {
+	c, err := s.readDocument(at, body)
+	if err != nil {
+		return nil, err
+	}
+	return c.RedirectURIs, nil
+}

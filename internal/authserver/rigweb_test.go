@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -24,6 +25,8 @@ type web struct {
 	mu     sync.Mutex
 	pages  map[string]http.HandlerFunc // by URL
 	names  map[string][][]netip.Addr   // by host: the answers to look-ups, in turn; the last one repeats
+	hosts  map[string]bool             // that have a page
+	sparse bool                        // no other host exists
 	dialed []string
 	gets   map[string]int // by URL
 }
@@ -34,7 +37,7 @@ var errNoSuchHost = errors.New("no such host")
 var publicHost = netip.MustParseAddr("93.184.215.14")
 
 func newWeb() *web {
-	return &web{pages: map[string]http.HandlerFunc{}, names: map[string][][]netip.Addr{}, gets: map[string]int{}}
+	return &web{pages: map[string]http.HandlerFunc{}, names: map[string][][]netip.Addr{}, gets: map[string]int{}, hosts: map[string]bool{}}
 }
 
 // connect makes a server use the web.
@@ -51,7 +54,7 @@ func (w *web) lookup(_ context.Context, _, host string) ([]netip.Addr, error) {
 	defer w.mu.Unlock()
 	answers, named := w.names[host]
 	switch {
-	case !named && w.server == nil:
+	case !named && (w.server == nil || w.sparse && !w.hosts[host]):
 		return nil, errNoSuchHost
 	case !named:
 		return []netip.Addr{publicHost}, nil
@@ -110,6 +113,9 @@ func (r *rig) host(at string, page http.HandlerFunc) {
 	r.web.mu.Lock()
 	defer r.web.mu.Unlock()
 	r.web.pages[at] = page
+	if u, err := url.Parse(at); err == nil {
+		r.web.hosts[u.Hostname()] = true
+	}
 }
 
 // jsonPage is a page of JSON, with headers: pairs of name and value.
