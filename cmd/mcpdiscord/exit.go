@@ -103,6 +103,8 @@ func toUserError(err error) *userError {
 			return &userError{code: exitAuth, kind: string(client.KindAuth), message: ofCache.Message, hint: ofCache.Hint, err: err}
 		}
 		return &userError{code: exitFailure, kind: "failure", message: ofCache.Message, hint: ofCache.Hint, err: err}
+	case errors.As(err, &ofStore) && ofStore.Usage:
+		return &userError{code: exitUsage, kind: "usage", message: ofStore.Message, hint: ofStore.Hint, err: err}
 	case errors.As(err, &ofStore):
 		return &userError{code: exitFailure, kind: "failure", message: ofStore.Message, hint: ofStore.Hint, err: err}
 	case errors.As(err, &ofServer) && ofServer.Usage:

@@ -35,13 +35,15 @@ func (p *program) serveCommand() *cobra.Command {
 
 Discord's application: DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET; see
 ` + guide + `.
-Keys: JWT_SIGNING_KEY and STORAGE_ENCRYPTION_KEY, else a key file beside the store.`,
+Keys: JWT_SIGNING_KEY and STORAGE_ENCRYPTION_KEY, each KEY or NEW,OLD; else a key
+file beside the store. With Redis both are needed.`,
 		Example: `  mcpdiscord serve --dev
   DISCORD_CLIENT_ID=… DISCORD_CLIENT_SECRET=… mcpdiscord serve --base-url https://mcp.example.com
   mcpdiscord serve --dev --proxy http://127.0.0.1:3000/mcp`,
 		GroupID: groupServe,
 		Annotations: map[string]string{variables: `DISCORD_CLIENT_SECRET: the application's secret
 JWT_SIGNING_KEY, STORAGE_ENCRYPTION_KEY: keys of at least 32 bytes
+REDIS_HOST, REDIS_PORT: a Redis, where no --store is given
 GOGC, GOMEMLIMIT: of the Go runtime`},
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), o) },
@@ -57,9 +59,10 @@ GOGC, GOMEMLIMIT: of the Go runtime`},
 	f.StringSliceVar(&o.optionalScopes, "optional-scopes", []string{"email", "guilds"}, "Discord scopes that are granted when asked for")
 	f.StringVar(&o.redirectPath, "redirect-path", "/auth/callback", "where Discord sends people back")
 	f.StringSliceVar(&o.allowRedirect, "allow-redirect", nil, "a redirect URI of clients to allow exactly, beside https and loopback (repeatable)")
+	addClientFlags(f, &o.clients)
 	f.StringSliceVar(&o.allowOrigin, "allow-origin", nil, "an origin whose pages may call /mcp (repeatable)")
 	f.StringVar(&o.proxy, "proxy", "", "protect the MCP server at this URL instead of the built-in tools")
-	f.StringVar(&o.store, "store", "", "where records are kept: bolt:PATH or memory: (default a file in the data directory)")
+	addStoreFlags(f, o)
 	f.DurationVar(&o.accessTokenTTL, "access-token-ttl", time.Hour, "life of an access token")
 	f.DurationVar(&o.refreshGrace, "refresh-grace", time.Minute, "how long the previous refresh token still answers")
 	f.DurationVar(&o.grantTTL, "grant-ttl", 720*time.Hour, "life of a sign-in without use")
@@ -82,6 +85,9 @@ func (p *program) serve(ctx context.Context, o *serveOptions) error {
 	}
 	if err := p.completeServe(o); err != nil {
 		return err
+	}
+	if o.check {
+		return p.checkServe(ctx, o, logger)
 	}
 	tuneGarbageCollector(p.getenv)
 	listeners, err := listen(o)
@@ -110,6 +116,7 @@ func (p *program) serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	defer running.close()
+	defer o.clients.follow(ctx, running.auth, logger)()
 	seen.watch(running)
 	p.banner(o, listeners)
 	if seen.listener != nil {
@@ -175,17 +182,22 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger, seen 
 		return nil, err
 	}
 	// Before the store is bound to an application id that may be a typo.
-	if err := probe(ctx, upstream, logger); err != nil {
+	if err := probe(ctx, upstream, o.check, logger); err != nil {
 		return nil, err
 	}
-	s.auth, err = authserver.New(ctx, authserver.Config{
+	config := authserver.Config{
 		BaseURL: o.baseURL, Discord: upstream, DiscordURL: o.boundTo(), ApplicationID: o.clientID,
 		Store: s.store, SigningKeys: s.store.SigningKeys, Limits: o.door.rates,
 		Scopes: o.scopes, OptionalScopes: o.optionalScopes, RedirectPath: o.redirectPath, AllowRedirect: o.allowRedirect,
 		AccessTokenTTL: o.accessTokenTTL, RefreshGrace: o.refreshGrace, GrantTTL: o.grantTTL, Audit: seen.events(), Logger: logger,
-	})
+	}
+	o.clients.configure(&config)
+	s.auth, err = authserver.New(ctx, config)
 	if err != nil {
 		return nil, fromAuthserver(err)
+	}
+	if err := o.clients.load(s.auth); err != nil {
+		return nil, err
 	}
 	// A key of its own for each use (RFC 5869).
 	proxyKeys := make([][]byte, len(s.store.SigningKeys))
@@ -218,8 +230,8 @@ func (s *serving) close() {
 }
 
 // probe asks Discord once whether the application's secret is right. Only a
-// clear no ends the start: Discord may have a bad day.
-func probe(ctx context.Context, upstream *discord.Client, logger *slog.Logger) error {
+// clear no ends the start: Discord may have a bad day. strict wants a clear yes.
+func probe(ctx context.Context, upstream *discord.Client, strict bool, logger *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	err := upstream.CheckCredentials(ctx)
@@ -230,6 +242,8 @@ func probe(ctx context.Context, upstream *discord.Client, logger *slog.Logger) e
 		return usageError("Discord does not know this client id and secret", "reset the secret in the Developer Portal and set DISCORD_CLIENT_SECRET: "+guide, err)
 	case errors.Is(context.Cause(ctx), context.Canceled):
 		return err
+	case strict:
+		return unchecked(err)
 	}
 	logger.Warn("discord_credentials_unchecked", "error", err)
 	return nil

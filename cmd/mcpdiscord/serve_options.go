@@ -1,18 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/discord"
-	"github.com/mcpdiscord/mcpdiscord/internal/store"
 )
 
 // serveOptions are the flags of serve.
@@ -25,9 +22,10 @@ type serveOptions struct {
 	proxy, store                string
 	accessTokenTTL              time.Duration
 	refreshGrace, grantTTL      time.Duration
-	dev                         bool
+	dev, check                  bool
 	emulatorAddr                string
 	door                        doorFlags
+	clients                     clientFlags
 	logs                        logFlags
 	observe                     observeFlags
 	signingKeys, encryptionKeys [][]byte
@@ -43,22 +41,13 @@ func (p *program) completeServe(o *serveOptions) error {
 	}
 	o.scopes, o.optionalScopes = trimmed(o.scopes), trimmed(o.optionalScopes)
 	o.allowRedirect, o.allowOrigin = trimmed(o.allowRedirect), trimmed(o.allowOrigin)
-	var err error
-	if o.signingKeys, err = p.keys("JWT_SIGNING_KEY"); err != nil {
+	if err := p.completeStore(o); err != nil {
 		return err
-	}
-	if o.encryptionKeys, err = p.keys("STORAGE_ENCRYPTION_KEY"); err != nil {
-		return err
-	}
-	if o.store != "" && o.store != "memory:" && !strings.HasPrefix(o.store, "bolt:") {
-		return usageError("the store is of no kind that this mcpdiscord knows", "use --store bolt:PATH for a file, or --store memory: to keep nothing", nil)
-	}
-	if o.store == "" {
-		if o.store, err = p.defaultStore(o); err != nil {
-			return err
-		}
 	}
 	if err := o.observe.complete(); err != nil {
+		return err
+	}
+	if err := o.clients.complete(); err != nil {
 		return err
 	}
 	if err := o.door.complete(o.baseURL); err != nil {
@@ -77,25 +66,6 @@ func (p *program) completeServe(o *serveOptions) error {
 		return p.completeDev(o)
 	}
 	return p.completeCredentials(o)
-}
-
-// defaultStore is where records are kept if nobody says where. A store belongs
-// to its base URL, so --dev has one for each port, and none for any free port:
-// the next one would be another.
-func (p *program) defaultStore(o *serveOptions) (string, error) {
-	name := "mcpdiscord.db"
-	if o.dev {
-		switch _, port, _ := net.SplitHostPort(o.addr); port {
-		case "8000":
-			name = "dev.db"
-		case "0":
-			return "memory:", nil
-		default:
-			name = "dev-" + port + ".db"
-		}
-	}
-	dirs, err := p.directories()
-	return "bolt:" + filepath.Join(dirs.data, name), err
 }
 
 // completeDev refuses whatever would let strangers in: the emulator signs
@@ -167,20 +137,6 @@ func readSecret(path string) (discord.Secret, error) {
 		return "", usageError("the file of --client-secret-file is not one line of text: "+path, "put the Client Secret in it, and nothing else", err)
 	}
 	return discord.Secret(secret), nil
-}
-
-// keys reads keys from the environment; nil where there is none.
-func (p *program) keys(variable string) ([][]byte, error) {
-	value := p.getenv(variable)
-	if value == "" {
-		return nil, nil
-	}
-	keys, err := store.ParseKeys(value)
-	var refused *store.Error
-	if errors.As(err, &refused) {
-		return nil, usageError(variable+" is not a key of at least 32 bytes, or several with commas between", refused.Hint, err)
-	}
-	return keys, err
 }
 
 // trimmed is a list without the spaces around its items, and without empty ones.
