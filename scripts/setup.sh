@@ -14,6 +14,7 @@ else
   need gnome-keyring-daemon gnome-keyring
   need secret-tool libsecret-tools
   need chromium chromium
+  need redis-server redis-server
 fi
 [ "${#missing[@]}" -eq 0 ] && exit 0
 
