@@ -155,17 +155,31 @@ func (t *trace) results() []json.RawMessage {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var results []json.RawMessage
-	for _, body := range t.bodies {
-		for _, message := range body.messages() {
-			var answer struct {
-				Result json.RawMessage `json:"result"`
-			}
-			if json.Unmarshal(message, &answer) == nil && answer.Result != nil {
-				results = append(results, answer.Result)
-			}
+	for _, message := range t.seen() {
+		var answer struct {
+			Result json.RawMessage `json:"result"`
+		}
+		if json.Unmarshal(message, &answer) == nil && answer.Result != nil {
+			results = append(results, answer.Result)
 		}
 	}
 	return results
+}
+
+// messages are all JSON texts that were seen so far, in order.
+func (t *trace) messages() [][]byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen()
+}
+
+// seen is messages for who holds the lock.
+func (t *trace) seen() [][]byte {
+	var all [][]byte
+	for _, body := range t.bodies {
+		all = append(all, body.messages()...)
+	}
+	return all
 }
 
 // messages splits what was read into JSON texts.
