@@ -235,7 +235,7 @@ func neverSent(err error, watch *trace) bool {
 
 // once sends one operation within its timeout.
 func (c *Conn) once(ctx context.Context, send send) (*trace, error) {
-	watch, sent := &trace{}, &trace{}
+	watch, sent := &trace{}, &trace{told: make(chan struct{})}
 	ctx, end := c.operations.begin(ctx, c.signer.cfg.Timeout, sent)
 	defer end()
 	session, err := c.connected(withTrace(ctx, watch))
@@ -244,6 +244,9 @@ func (c *Conn) once(ctx context.Context, send send) (*trace, error) {
 	}
 	watch = sent
 	err = send(withTrace(ctx, watch), session, watch)
+	if err != nil && ctx.Err() != nil {
+		watch.awaitCancel(session)
+	}
 	if errors.Is(err, mcp.ErrConnectionClosed) || errors.Is(err, mcp.ErrSessionMissing) {
 		c.lose(session)
 	}

@@ -38,6 +38,7 @@ type trace struct {
 	html     bool          // the last answer was a page
 	retry    time.Duration // its Retry-After
 	stopped  error         // why no more requests may be sent
+	told     chan struct{} // closed when the server was told of the cancellation; nil: nobody waits
 }
 
 type traceKey struct{}
@@ -59,6 +60,10 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", t.userAgent)
 	watch, _ := req.Context().Value(traceKey{}).(*trace)
 	if watch == nil {
+		return t.base.RoundTrip(req)
+	}
+	if isCancellation(req) {
+		defer watch.tell() // a POST that was broken off does not stop this one
 		return t.base.RoundTrip(req)
 	}
 	if err := watch.admit(); err != nil {
