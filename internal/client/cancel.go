@@ -48,7 +48,7 @@ func (t *trace) tell() {
 	}
 }
 
-// isCancellation reports whether a request is notifications/cancelled.
+// isCancellation reports whether a request tells the server of a cancellation.
 func isCancellation(req *http.Request) bool {
 	const most = 4096 // bytes; it is much shorter
 	if req.GetBody == nil || req.ContentLength > most {
@@ -63,5 +63,5 @@ func isCancellation(req *http.Request) bool {
 	var message struct {
 		Method string `json:"method"`
 	}
-	return json.Unmarshal(text, &message) == nil && message.Method == "notifications/cancelled"
+	return json.Unmarshal(text, &message) == nil && message.Method == "notifications/cancelled" //nolint:misspell // as MCP spells it
 }

@@ -49,7 +49,8 @@ func TestElicit(t *testing.T) {
 	for version, stateless := range generations {
 		for _, answer := range []client.Answer{
 			{Action: client.Accept, Content: json.RawMessage(`{"zeta":"z","alpha":42}`)},
-			{Action: client.Decline}, {Action: client.Cancel},
+			{Action: client.Decline},
+			{Action: client.Cancel},
 		} {
 			f := askingFake(t, stateless, &mcp.ElicitParams{Message: "what?", RequestedSchema: json.RawMessage(wallSchema)})
 			r := newRig(t, f)
