@@ -188,21 +188,14 @@ func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokenc
 // pastedLines reads the lines that a person pastes while a sign-in waits. stop
 // gives stdin back: nothing that is typed later is lost to it.
 func (p *program) pastedLines() (lines <-chan string, stop func()) {
-	lines, _, stop = p.typedLines()
-	return lines, stop
-}
-
-// typedLines reads lines from stdin; ended is closed at its end.
-func (p *program) typedLines() (lines <-chan string, ended <-chan struct{}, stop func()) {
-	over := make(chan struct{})
 	reader, err := cancelreader.NewReader(p.in)
 	if err != nil {
-		close(over)
-		return nil, over, func() {}
+		return nil, func() {}
 	}
 	pasted, done := make(chan string), make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(ended)
 		scanner := bufio.NewScanner(reader)
 		for scanner.Scan() {
 			select {
@@ -212,10 +205,10 @@ func (p *program) typedLines() (lines <-chan string, ended <-chan struct{}, stop
 			}
 		}
 	}()
-	return pasted, over, func() {
+	return pasted, func() {
 		close(done)
 		if reader.Cancel() {
-			<-over
+			<-ended
 		}
 		_ = reader.Close()
 	}

@@ -176,6 +176,33 @@ func TestLimitSparesTokens(t *testing.T) {
 	r.dead(s.access)
 }
 
+// A code that is not one of ours costs the store nothing, however well it looks.
+func TestGarbageCodeReadsNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	client := r.register("App")
+	good := r.browser().code(client)
+	touched := r.store.touched()
+	for _, code := range []string{
+		"mcpd_code_" + strings.Repeat("A", 64), good[:len(good)-1] + "!", strings.Replace(good, good[12:14], "__", 1), good + "A", good[:len(good)-4], "x",
+	} {
+		r.redeem(client, code).is(t, http.StatusBadRequest, "invalid_grant")
+	}
+	if n := r.store.touched() - touched; n != 0 {
+		t.Errorf("made-up codes touched the store %d times", n)
+	}
+	if a := r.redeem(client, good); a.Status != http.StatusOK {
+		t.Errorf("the code itself: %d %s", a.Status, a.Body)
+	}
+	// A code outlives a change of the key.
+	good = r.browser().code(client)
+	r.cfg.SigningKeys = [][]byte{[]byte(strings.Repeat("n", 32)), signingKey()}
+	r.start()
+	if a := r.redeem(client, good); a.Status != http.StatusOK {
+		t.Errorf("after the key changed: %d %s", a.Status, a.Body)
+	}
+}
+
 // One user's refreshes are bounded, whatever addresses they come from, and a
 // refusal costs no sign-in.
 func TestLimitRefreshOfAUser(t *testing.T) {

@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -60,3 +62,15 @@ func ParseTrace(values []string) (traceID, spanID string) {
 	t := parseTrace(values)
 	return t.id, t.span
 }
+
+// SetHeaderTimeout changes how long a stranger may take to begin, before the
+// server serves.
+func (s *Server) SetHeaderTimeout(d time.Duration) { s.headerTimeout = d }
+
+// LoadCertificateWith is LoadCertificate with another clock.
+func LoadCertificateWith(certFile, keyFile string, log *slog.Logger, now func() time.Time) (*Certificate, error) {
+	return loadCertificate(certFile, keyFile, log, now)
+}
+
+// ClientAddress shows where a request comes from.
+func (s *Server) ClientAddress(r *http.Request) netip.Addr { return s.clientAddress(r) }

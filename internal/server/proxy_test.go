@@ -33,7 +33,12 @@ func beforeWith(t testing.TB, upstream http.Handler, with setup) *rig {
 	t.Helper()
 	behind := httptest.NewServer(upstream)
 	t.Cleanup(behind.Close)
-	with.config = proxyTo(t, behind.URL+"/inner/mcp?tenant=1")
+	more, proxied := with.config, proxyTo(t, behind.URL+"/inner/mcp?tenant=1")
+	with.config = func(c *server.Config) {
+		if proxied(c); more != nil {
+			more(c)
+		}
+	}
 	return start(t, with)
 }
 

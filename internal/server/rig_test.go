@@ -54,6 +54,7 @@ type setup struct {
 	ttl     time.Duration        // of access tokens
 	access  authserver.Access    // who may come in
 	ahead   *atomic.Int64        // nanoseconds that the authorization server's clock is ahead; nil: none
+	limits  authserver.Limits    // of one address
 }
 
 func start(t testing.TB, with setup) *rig {
@@ -82,7 +83,7 @@ func start(t testing.TB, with setup) *rig {
 	r.auth, err = authserver.New(t.Context(), authserver.Config{
 		BaseURL: issuer, Discord: client, DiscordURL: discordURL, ApplicationID: emulator.DefaultClientID,
 		Store: r.store, SigningKeys: [][]byte{bytes.Repeat([]byte("k"), 32)}, OptionalScopes: []string{"email", "guilds"}, Logger: logger,
-		AccessTokenTTL: with.ttl, Access: with.access, Now: now,
+		AccessTokenTTL: with.ttl, Access: with.access, Limits: with.limits, Now: now,
 	})
 	must(t, err)
 	cfg := server.Config{BaseURL: issuer, Auth: r.auth, Discord: client, Logger: logger, Version: "test"}

@@ -27,7 +27,7 @@ const (
 func (s *Server) Serve(ctx context.Context, lns []net.Listener) error {
 	srv := &http.Server{
 		Handler:           s.Handler(),
-		ReadHeaderTimeout: headerTimeout,
+		ReadHeaderTimeout: s.headerTimeout,
 		IdleTimeout:       idleTimeout,
 		WriteTimeout:      s.writeTimeout, // exchange.Write renews it
 		MaxHeaderBytes:    maxHeaderBytes,

@@ -74,7 +74,7 @@ type Server struct {
 
 	proxyWarned atomic.Bool // see warnProxy
 
-	formTimeout, writeTimeout, streamCheck time.Duration
+	headerTimeout, formTimeout, writeTimeout, streamCheck time.Duration
 }
 
 // New validates cfg and returns a server. Errors that a flag can cause are
@@ -110,7 +110,7 @@ func New(cfg Config) (*Server, error) {
 		leaving:  make(chan struct{}),
 		draining: make(chan struct{}),
 
-		formTimeout: formTimeout, writeTimeout: writeTimeout, streamCheck: streamCheck,
+		headerTimeout: headerTimeout, formTimeout: formTimeout, writeTimeout: writeTimeout, streamCheck: streamCheck,
 	}
 	if s.origins, err = allowedOrigins(cfg.BaseURL, cfg.AllowOrigin); err != nil {
 		return nil, err
