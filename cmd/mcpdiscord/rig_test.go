@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -17,36 +18,46 @@ import (
 // store, until the test ends; it returns the MCP URL.
 func startServe(t testing.TB, flags ...string) string {
 	t.Helper()
+	environment := map[string]string{"GOGC": "100"} // leave the collector of the tests alone
+	url, _ := startServeWith(t, environment, filepath.Join(t.TempDir(), "log"), append([]string{"--emulator-addr", "127.0.0.1:0", "--store", "memory:"}, flags...)...)
+	return url
+}
+
+// startServeWith runs serve in this process on a free port, with its stderr in
+// the file log; it returns the MCP URL, and what ends it.
+func startServeWith(t testing.TB, environment map[string]string, log string, flags ...string) (mcpURL string, stop func()) {
+	t.Helper()
 	addrFile := filepath.Join(t.TempDir(), "addr")
-	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	out, err := os.Create(log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	environment := map[string]string{"GOGC": "100"} // leave the collector of the tests alone
 	p := newProgram([]string{"mcpdiscord"}, func(name string) string { return environment[name] }, nil)
-	p.err, p.loopbackDiscord = log, true
-	arguments := append([]string{"serve", "--addr", "127.0.0.1:0", "--emulator-addr", "127.0.0.1:0", "--store", "memory:", "--addr-file", addrFile}, flags...)
-	ctx, cancel := contextOf(t)
+	p.err, p.loopbackDiscord = out, true
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan int, 1)
-	go func() { ended <- p.run(ctx, arguments) }()
-	t.Cleanup(func() {
+	go func() {
+		ended <- p.run(ctx, append([]string{"serve", "--addr", "127.0.0.1:0", "--addr-file", addrFile}, flags...))
+	}()
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if code := <-ended; code != 0 {
-			text, _ := os.ReadFile(log.Name())
+			text, _ := os.ReadFile(log)
 			t.Errorf("serve ended with %d:\n%s", code, text)
 		}
-		_ = log.Close()
+		_ = out.Close()
 	})
+	t.Cleanup(stop)
 	waitFor(t, "serve", func() bool {
 		_, err := os.Stat(addrFile)
 		return err == nil || len(ended) > 0
 	})
 	text, err := os.ReadFile(addrFile)
 	if err != nil {
-		said, _ := os.ReadFile(log.Name())
+		said, _ := os.ReadFile(log)
 		t.Fatalf("serve did not start:\n%s", said)
 	}
-	return strings.TrimSpace(string(text))
+	return strings.TrimSpace(string(text)), stop
 }
 
 // register registers a client with one redirect URI and returns its id.

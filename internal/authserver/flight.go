@@ -9,15 +9,17 @@ import (
 
 // flight runs f once for all that ask for it under one key at the same time.
 // It goes on when they do not wait for it any more: what Discord answers is
-// kept even if nobody listens. ctx is only that of the wait.
+// kept even if nobody listens. ctx is only that of the wait; f's knows the
+// request that was first, for the log.
 func (m *memory) flight(ctx context.Context, key string, f func(ctx context.Context) error) error {
 	result := m.flights.DoChan(key, func() (any, error) {
 		if !m.enter() {
 			return nil, errUnavailable(errors.New("the server is closing"), 0)
 		}
 		defer m.running.Done()
-		ctx, cancel := context.WithTimeout(m.flying, flightTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTimeout)
 		defer cancel()
+		defer context.AfterFunc(m.flying, cancel)()
 		return nil, f(ctx)
 	})
 	late := time.NewTimer(flightWait)
