@@ -46,6 +46,10 @@ type Config struct {
 	DocumentHosts    []string // whose documents are read, where *.example.com is all below it; nil means any
 	MaxDocumentBytes int64    // of a client's document, or its keys; 0 means 64 KiB
 
+	// OutageGrace is how long access tokens that were good stay so while the
+	// store does not answer; 0: not at all.
+	OutageGrace time.Duration
+
 	Audit  func(ctx context.Context, e Event) // takes the audit trail, quickly; nil: it goes to Logger
 	Logger *slog.Logger                       // nil: nothing is logged
 	Now    func() time.Time                   // nil: time.Now

@@ -33,22 +33,25 @@ type bare struct {
 
 const bareClient = "mcpd_client_bare"
 
-func newBare(tb testing.TB) *bare {
+func newBare(tb testing.TB, changes ...func(*authserver.Config)) *bare {
 	tb.Helper()
 	client, err := discord.New(discord.Config{URL: "http://127.0.0.1:1", ClientID: "1", ClientSecret: "x", RedirectURI: loopbackBase + "/auth/callback"})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	b := &bare{tb: tb, store: &countingStore{Store: store.Memory(nil)}}
-	b.server, err = authserver.New(tb.Context(), authserver.Config{
+	cfg := authserver.Config{
 		BaseURL:       loopbackBase,
 		Discord:       client,
 		DiscordURL:    "http://127.0.0.1:1",
 		ApplicationID: "1",
 		Store:         b.store,
 		SigningKeys:   [][]byte{signingKey()},
-	})
-	if err != nil {
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	if b.server, err = authserver.New(tb.Context(), cfg); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = b.server.Close() })

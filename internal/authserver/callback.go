@@ -18,7 +18,7 @@ const (
 
 	// signInTimeout bounds everything between Discord's code and ours. It goes
 	// on when the browser gives up: Discord's tokens exist by then.
-	signInTimeout = 40 * time.Second
+	signInTimeout = 70 * time.Second
 )
 
 // serveCallback takes the browser back from Discord and sends it on to the

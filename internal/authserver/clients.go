@@ -85,9 +85,7 @@ func (s *Server) index(id string) *clientIndex {
 
 // loadClients fills the indexes from the store.
 func (s *Server) loadClients(ctx context.Context) error {
-	s.clients.byID = make(map[string]clientAge)
-	s.described.byID = make(map[string]clientAge)
-	cursor := ""
+	clients, described, cursor := make(map[string]clientAge), make(map[string]clientAge), ""
 	for {
 		page, next, err := s.cfg.Store.List(ctx, KindClient, cursor)
 		if err != nil {
@@ -98,9 +96,15 @@ func (s *Server) loadClients(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			s.index(c.ID).byID[entry.ID] = ageOf(c)
+			if isClientURL(c.ID) {
+				described[entry.ID] = ageOf(c)
+			} else {
+				clients[entry.ID] = ageOf(c)
+			}
 		}
 		if cursor = next; cursor == "" {
+			s.clients.reset(clients)
+			s.described.reset(described)
 			return nil
 		}
 	}
@@ -180,6 +184,18 @@ func (s *Server) useClient(ctx context.Context, id string, until time.Time) (*Cl
 	}
 	s.index(id).set(clientKey(id), ageOf(c))
 	return c, nil
+}
+
+func (x *clientIndex) reset(byID map[string]clientAge) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.byID, x.fullUntil = byID, time.Time{}
+}
+
+func (x *clientIndex) remove(id string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.byID, id)
 }
 
 func (x *clientIndex) set(id string, age clientAge) {

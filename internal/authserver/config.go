@@ -91,9 +91,9 @@ func (cfg *Config) complete() (baseURL, error) {
 	cfg.MaxClients = cmp.Or(cfg.MaxClients, defaultMaxClients)
 	cfg.MaxDocumentBytes = cmp.Or(cfg.MaxDocumentBytes, defaultDocumentBytes)
 	switch {
-	case min(cfg.AccessTokenTTL, cfg.GrantTTL) < minLifetime, cfg.RefreshGrace < 0, cfg.MaxClients < 0, cfg.MaxDocumentBytes < 0:
+	case min(cfg.AccessTokenTTL, cfg.GrantTTL) < minLifetime, cfg.RefreshGrace < 0, cfg.OutageGrace < 0, cfg.MaxClients < 0, cfg.MaxDocumentBytes < 0:
 		return base, errors.New("a lifetime is shorter than a second, or a limit is negative")
-	case max(cfg.AccessTokenTTL, cfg.GrantTTL, cfg.RefreshGrace) > maxLifetime:
+	case max(cfg.AccessTokenTTL, cfg.GrantTTL, cfg.RefreshGrace, cfg.OutageGrace) > maxLifetime:
 		return base, errors.New("a lifetime is longer than ten years")
 	}
 	if cfg.Logger == nil {

@@ -9,9 +9,14 @@ import (
 
 // flight runs f once for all that ask for it under one key at the same time.
 // It goes on when they do not wait for it any more: what Discord answers is
-// kept even if nobody listens. ctx is only that of the wait; f's knows the
-// request that was first, for the log.
+// kept even if nobody listens. ctx is only that of the wait, which ends after
+// flightWait; f's knows the request that was first, for the log.
 func (m *memory) flight(ctx context.Context, key string, f func(ctx context.Context) error) error {
+	return m.flightFor(ctx, flightWait, key, f)
+}
+
+// flightFor is flight with another wait.
+func (m *memory) flightFor(ctx context.Context, wait time.Duration, key string, f func(ctx context.Context) error) error {
 	result := m.flights.DoChan(key, func() (any, error) {
 		if !m.enter() {
 			return nil, errUnavailable(errors.New("the server is closing"), 0)
@@ -22,7 +27,7 @@ func (m *memory) flight(ctx context.Context, key string, f func(ctx context.Cont
 		defer context.AfterFunc(m.flying, cancel)()
 		return nil, f(ctx)
 	})
-	late := time.NewTimer(flightWait)
+	late := time.NewTimer(wait)
 	defer late.Stop()
 	select {
 	case r := <-result:

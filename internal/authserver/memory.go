@@ -40,7 +40,10 @@ type memory struct {
 	grantsMu sync.Mutex // one liveGrant for an id at any time
 	grants   *lru.Cache[string, *liveGrant]
 
-	following atomic.Bool // the feed of changes runs: grants may be remembered
+	following atomic.Bool            // the feed of changes runs
+	away      atomic.Pointer[outage] // nil: the store answers, see outage.go
+	changed   chan change            // by others, to be read again; see changes.go
+	unlisted  atomic.Bool            // clients have changed that are not in changed
 	flights   singleflight.Group
 
 	feed    context.Context // ends when the server closes
@@ -50,12 +53,15 @@ type memory struct {
 	running sync.WaitGroup
 	closeMu sync.Mutex
 	closed  bool
+
+	awayMu sync.Mutex // of the beginning of an outage
 }
 
 func newMemory() *memory {
 	m := &memory{
 		verified: newCache[[sha256.Size]byte, *verified](maxVerified, nil),
 		failures: newCache[string, failure](maxFailures, nil),
+		changed:  make(chan change, maxChanges),
 	}
 	// What is evicted is out of the feed's reach: whoever still holds it must
 	// not trust it.
@@ -80,6 +86,9 @@ func (s *Server) openVerify(ctx context.Context) {
 	begun := make(chan struct{})
 	begin := sync.OnceFunc(func() { close(begun) })
 	s.mem.running.Go(func() { s.follow(s.mem.feed, begin) })
+	if s.cfg.Store.Shared() {
+		s.mem.running.Go(func() { s.catchUp(s.mem.feed) })
+	}
 	select {
 	case <-begun:
 	case <-ctx.Done():
@@ -99,26 +108,22 @@ func (s *Server) closeVerify() {
 	m.ground()
 }
 
-// follow drops what changes, until ctx ends. A lost feed empties the memory,
-// and until there is a new one nothing is remembered. It calls begin once it
-// follows, or finds that it cannot.
+// follow drops what changes, until ctx ends. Nothing is trusted any more once
+// the feed is lost, and what was known before a new one is forgotten: changes
+// in between were told to nobody. It calls begin once it follows, or finds that
+// it cannot.
 func (s *Server) follow(ctx context.Context, begin func()) {
 	m := s.mem
 	ready := func() {
+		m.forget()
 		m.following.Store(true)
 		begin()
 	}
 	for {
-		err := s.cfg.Store.Watch(ctx, ready, func(kind Kind, id string) {
-			switch kind {
-			case KindGrant:
-				m.drop(id)
-			case KindAccess:
-				s.access.changed(id)
-			}
-		})
+		err := s.cfg.Store.Watch(ctx, ready, s.onChange)
 		m.following.Store(false)
-		m.forget()
+		m.doubt()
+		m.unlisted.Store(true)
 		s.access.lost()
 		begin()
 		if ctx.Err() != nil {
@@ -143,6 +148,16 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// doubt makes every grant be read again. What was known stays known, for the
+// case that the store does not answer, see outage.go.
+func (m *memory) doubt() {
+	m.grantsMu.Lock()
+	defer m.grantsMu.Unlock()
+	for _, g := range m.grants.Values() {
+		g.doubt()
+	}
+}
+
 // forget drops every grant.
 func (m *memory) forget() {
 	m.grantsMu.Lock()
@@ -150,14 +165,13 @@ func (m *memory) forget() {
 	m.grants.Purge()
 }
 
-// drop makes the next look at a grant read the store.
-func (m *memory) drop(grantID string) {
+// drop makes the next look at a grant read the store. It says whether the grant
+// was known to live.
+func (m *memory) drop(grantID string) bool {
 	m.grantsMu.Lock()
 	g, ok := m.grants.Peek(grantID)
 	m.grantsMu.Unlock()
-	if ok {
-		g.drop()
-	}
+	return ok && g.drop()
 }
 
 // grant is the one liveGrant of an id.
@@ -167,68 +181,7 @@ func (m *memory) grant(id string) *liveGrant {
 	if g, ok := m.grants.Get(id); ok {
 		return g
 	}
-	g := new(liveGrant)
+	g := &liveGrant{loading: make(chan struct{}, 1)}
 	m.grants.Add(id, g)
 	return g
-}
-
-// liveGrant is what is remembered of a grant. A look at it costs one atomic
-// load.
-type liveGrant struct {
-	state      atomic.Pointer[grantState] // nil: ask the store
-	confirming atomic.Bool                // a write of Confirmed is under way
-
-	loadMu sync.Mutex // one read of the store at a time
-
-	mu      sync.Mutex // of a change of state
-	changes uint64     // counts drops
-	left    bool       // the feed does not reach it any more
-}
-
-// grantState is a grant as the store had it. It does not change.
-type grantState struct {
-	live       bool
-	clientID   string
-	user       User
-	generation uint32
-	confirmed  bool
-}
-
-func (g *liveGrant) drop() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.changes++
-	g.state.Store(nil)
-}
-
-func (g *liveGrant) leave() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.left = true
-	g.state.Store(nil)
-}
-
-// load returns the state, reading it where it is not known. What changed while
-// it was read is returned but not kept; nor is what was read before the feed
-// ran, for a change in between was told to nobody.
-func (g *liveGrant) load(m *memory, read func() (*grantState, error)) (*grantState, error) {
-	g.loadMu.Lock()
-	defer g.loadMu.Unlock()
-	if st := g.state.Load(); st != nil {
-		return st, nil
-	}
-	g.mu.Lock()
-	changes := g.changes
-	g.mu.Unlock()
-	followed := m.following.Load()
-	st, err := read()
-	if err != nil {
-		return nil, err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.changes == changes && !g.left && followed {
-		g.state.Store(st)
-	}
-	return st, nil
 }

@@ -14,6 +14,10 @@ import (
 // storeRetry is what a caller is told to wait when the store does not work.
 const storeRetry = 5 * time.Second
 
+// storeTimeout bounds one call of the store: a store that hangs must not hold
+// those who ask.
+const storeTimeout = 5 * time.Second
+
 // hashID is the record id of a secret: stores hold hashes, never the secrets.
 func hashID(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
@@ -23,6 +27,8 @@ func hashID(secret string) string {
 // load returns the record as a T. What it returns besides ErrNotFound is a 503
 // *Error: a record that cannot be read is never taken for a missing one.
 func load[T any](ctx context.Context, s *Server, kind Kind, id string) (*T, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	rec, err := s.cfg.Store.Get(ctx, kind, id)
 	if err != nil {
 		return nil, storeError("reading", kind, err)
@@ -37,6 +43,8 @@ func create[T any](ctx context.Context, s *Server, kind Kind, id string, v *T, e
 	if err != nil {
 		return fmt.Errorf("encoding %s record: %w", kind, err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	err = s.cfg.Store.Create(ctx, kind, id, Record{Value: value, Expires: expires})
 	return storeError("creating", kind, err)
 }
@@ -46,6 +54,8 @@ func create[T any](ctx context.Context, s *Server, kind Kind, id string, v *T, e
 // it is and is returned as it is; everything else is a 503 *Error. As with
 // [Store] fn does no I/O and may run several times.
 func update[T any](ctx context.Context, s *Server, kind Kind, id string, fn func(old *T) (*T, time.Time, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	var fnErr error
 	err := s.cfg.Store.Update(ctx, kind, id, func(rec *Record) (*Record, error) {
 		fnErr = nil

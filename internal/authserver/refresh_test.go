@@ -199,6 +199,7 @@ func TestStoreDownIsNoRefusal(t *testing.T) {
 		t.Errorf("verify: %v", err)
 	}
 	r.store.down.Store(false)
+	r.isBack(s.access)
 	s.uses(s.access)
 	s.take(s.renew())
 	s.take(r.redeem(client, code))

@@ -88,6 +88,15 @@ func (s *countingStore) failing() bool {
 	return s.down.Load() || s.failWrites.Add(-1) == 0
 }
 
+// isBack waits until the server has seen that the store answers again.
+func (r *rig) isBack(access string) {
+	r.t.Helper()
+	soon(r.t, "the store is back", func() bool {
+		_, err := r.server.Verify(r.t.Context(), access)
+		return err == nil
+	})
+}
+
 // touched says how many calls were made so far.
 func (s *countingStore) touched() int64 { return s.reads.Load() + s.writes.Load() }
 

@@ -298,7 +298,7 @@ func (f *failingStore) Watch(ctx context.Context, ready func(), changed func(aut
 }
 
 // soon polls until a condition holds.
-func soon(t *testing.T, what string, holds func() bool) {
+func soon(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -16,6 +16,11 @@ const (
 	// /token, before its end. Discord's live a week.
 	renewBefore = 24 * time.Hour
 
+	// signInWait is how long a sign-in waits for its tokens to be stored: a node
+	// that died holding the user's lease is waited out, for Discord's code is
+	// spent and its user would have to begin anew.
+	signInWait = leaseWait + 10*time.Second
+
 	// signInTime is how long after saveSignIn its code may be redeemed: the
 	// life of a code and some more.
 	signInTime = 2 * time.Minute
@@ -188,7 +193,7 @@ func (s *Server) updateUpstream(ctx context.Context, userID string, change func(
 // take the place of pairs whose scopes they include, and of no others. The
 // lease keeps a revocation at Discord from ending them unseen.
 func (s *Server) saveSignIn(ctx context.Context, user User, tok *discord.Token) error {
-	return s.mem.flight(ctx, "sign-in "+string(tok.AccessToken), func(ctx context.Context) error {
+	return s.mem.flightFor(ctx, signInWait, "sign-in "+string(tok.AccessToken), func(ctx context.Context) error {
 		up, lease, err := s.lease(ctx, user.ID, func(*Upstream) bool { return true })
 		if err != nil {
 			return err

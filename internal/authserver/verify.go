@@ -27,15 +27,18 @@ type verified struct {
 	scopes  []string
 	email   bool
 	grant   atomic.Pointer[liveGrant]
+	seen    atomic.Bool // it was good when the store was asked
+	older   atomic.Bool // the store is older than the token, and that is written down
 }
 
 // Verify says who calls with an access token. It returns ErrInvalidToken for
 // one that is not good, and an error that is ErrNotAllowed for a good one whose
 // user may not come in; any other error means that the store or, about that
 // right, Discord did not answer. Of a token that was good before, and whose
-// grant has not changed since, it reads nothing from the store, and it calls
-// Discord only where [Access] asks for guilds or roles: for one user, once in
-// ten minutes, of all nodes together.
+// grant has not changed since, it reads nothing from the store, but once in 5 s
+// where others share the store. While the store is away such a token stays good
+// for Config.OutageGrace. It calls Discord only where [Access] asks for guilds
+// or roles: for one user, once in ten minutes, of all nodes together.
 func (s *Server) Verify(ctx context.Context, accessToken string) (*Identity, error) {
 	if len(accessToken) > maxAccessToken {
 		return nil, ErrInvalidToken
@@ -62,7 +65,7 @@ func (s *Server) Verify(ctx context.Context, accessToken string) (*Identity, err
 		return nil, ErrInvalidToken
 	}
 	st := v.grant.Load().state.Load()
-	if st == nil || st.live && !st.confirmed && st.generation == v.claims.Generation {
+	if !st.trusted(now) || st.confirms(v.claims.Generation) || v.newer(st) {
 		var err error
 		if st, err = s.look(ctx, v); err != nil {
 			return nil, err
@@ -97,22 +100,48 @@ func (v *verified) identity(st *grantState) *Identity {
 		GrantID:  v.claims.GrantID,
 		Expires:  v.expires,
 	}
-	if !v.email {
+	email := v.email
+	if !covers(st.scopes, v.scopes) { // the grant is the authority
+		id.Scopes = intersect(v.scopes, st.scopes)
+		email = slices.Contains(id.Scopes, scopeEmail)
+	}
+	if !email {
 		id.User.Email, id.User.Verified = "", false
 	}
 	return id
 }
 
+// newer says whether the token is of a later generation than what is known of
+// its grant: then that is old.
+func (v *verified) newer(st *grantState) bool {
+	return st.live && v.claims.Generation > st.generation && !v.older.Load()
+}
+
 // look asks the store about a token's grant, and confirms the token's
 // generation at its first use: it has reached its client.
 func (s *Server) look(ctx context.Context, v *verified) (*grantState, error) {
-	g := s.mem.grant(v.claims.GrantID)
+	id := v.claims.GrantID
+	g := s.mem.grant(id)
 	v.grant.Store(g)
-	st, err := g.load(s.mem, func() (*grantState, error) { return s.readGrant(ctx, v.claims) })
+	if st := g.state.Load(); st != nil && v.newer(st) {
+		g.drop()
+	}
+	st, err := s.loadGrant(ctx, g, id)
+	if o, away := errors.AsType[*outage](err); away {
+		return s.grace(ctx, v, o)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if !st.live || st.confirmed || st.generation != v.claims.Generation {
+	if v.newer(st) && v.older.CompareAndSwap(false, true) {
+		// Signed by us, so the store is older than the token: it was restored,
+		// or a replica took over. The token lives its hour; people see this.
+		s.storeOlder(ctx, &Grant{ID: id, ClientID: st.clientID, User: st.user}, v.claims.Generation, st.generation)
+	}
+	if st.live {
+		v.seen.Store(true)
+	}
+	if !st.confirms(v.claims.Generation) || s.mem.away.Load() != nil {
 		return st, nil
 	}
 	if !g.confirming.CompareAndSwap(false, true) {
@@ -121,34 +150,14 @@ func (s *Server) look(ctx context.Context, v *verified) (*grantState, error) {
 	defer g.confirming.Store(false)
 	if err := s.confirm(ctx, v.claims); err != nil {
 		// The next use tries again.
-		s.log.WarnContext(ctx, "token not confirmed", "grant_id", v.claims.GrantID, "error", err)
+		s.log.WarnContext(ctx, "token not confirmed", "grant_id", id, "error", err)
+		return st, nil
+	}
+	// The write has made what is known of the grant old.
+	if next, err := s.loadGrant(ctx, g, id); err == nil {
+		return next, nil
 	}
 	return st, nil
-}
-
-// readGrant reads what Verify has to know of a token's grant. A grant that is
-// gone is a dead one.
-func (s *Server) readGrant(ctx context.Context, c *accessClaims) (*grantState, error) {
-	s.counters.reads.Add(1)
-	g, err := load[Grant](ctx, s, KindGrant, c.GrantID)
-	if errors.Is(err, ErrNotFound) {
-		return new(grantState), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if c.Generation > g.Generation {
-		// Signed by us, so the store is older than the token: it was restored,
-		// or a replica took over. The token lives its hour; people see this.
-		s.storeOlder(ctx, g, c.Generation, g.Generation)
-	}
-	return &grantState{
-		live:       !g.Revoked,
-		clientID:   g.ClientID,
-		user:       g.User,
-		generation: g.Generation,
-		confirmed:  g.Confirmed,
-	}, nil
 }
 
 // confirm writes that a generation has reached its client.

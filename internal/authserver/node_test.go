@@ -1,0 +1,105 @@
+package authserver_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
+)
+
+// nodeStore is one node's way to a store that others share: it can be cut, hang,
+// or lose what it is told of changes without a word.
+type nodeStore struct {
+	authserver.Store
+	grantReads atomic.Int64
+	deaf       atomic.Bool           // changes are not told, and nobody knows
+	fails      atomic.Pointer[error] // what every call answers; nil: the store's answer
+	hangs      atomic.Bool           // calls wait for their end
+	dead       atomic.Bool           // as after kill -9: nothing is written, nothing answered
+}
+
+// shared is a change that puts a server onto a node of its own.
+func shared(cfg *authserver.Config) *nodeStore {
+	n := &nodeStore{Store: cfg.Store}
+	cfg.Store = n
+	return n
+}
+
+// fail makes every call answer err; nil mends it.
+func (n *nodeStore) fail(err error) {
+	if err == nil {
+		n.fails.Store(nil)
+		return
+	}
+	n.fails.Store(&err)
+}
+
+func (n *nodeStore) reach(ctx context.Context) error {
+	if n.hangs.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if err := n.fails.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Shared implements authserver.Store.
+func (n *nodeStore) Shared() bool { return true }
+
+// Get implements authserver.Store.
+func (n *nodeStore) Get(ctx context.Context, kind authserver.Kind, id string) (authserver.Record, error) {
+	if kind == authserver.KindGrant {
+		n.grantReads.Add(1)
+	}
+	if err := n.reach(ctx); err != nil {
+		return authserver.Record{}, err
+	}
+	return n.Store.Get(ctx, kind, id)
+}
+
+// Create implements authserver.Store.
+func (n *nodeStore) Create(ctx context.Context, kind authserver.Kind, id string, rec authserver.Record) error {
+	if err := n.reach(ctx); err != nil {
+		return err
+	}
+	return n.Store.Create(ctx, kind, id, rec)
+}
+
+// Update implements authserver.Store.
+func (n *nodeStore) Update(ctx context.Context, kind authserver.Kind, id string, fn func(*authserver.Record) (*authserver.Record, error)) error {
+	if err := n.reach(ctx); err != nil {
+		return err
+	}
+	return n.Store.Update(ctx, kind, id, fn)
+}
+
+// Watch implements authserver.Store.
+func (n *nodeStore) Watch(ctx context.Context, ready func(), changed func(authserver.Kind, string)) error {
+	if err := n.reach(ctx); err != nil {
+		return err
+	}
+	return n.Store.Watch(ctx, ready, func(kind authserver.Kind, id string) {
+		if !n.deaf.Load() {
+			changed(kind, id)
+		}
+	})
+}
+
+// nodes are two servers on one store, each with its own way to it.
+func nodes(t testing.TB, changes ...func(*authserver.Config)) (a, b *rig, toA, toB *nodeStore) {
+	t.Helper()
+	var plain authserver.Store
+	a = newRig(t, append(changes, func(cfg *authserver.Config) {
+		plain = cfg.Store
+		toA = shared(cfg)
+	})...)
+	two := *a
+	b = &two
+	b.cfg.Store = plain
+	toB = shared(&b.cfg)
+	b.start()
+	return a, b, toA, toB
+}

@@ -1,0 +1,192 @@
+package authserver_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
+)
+
+func grace(cfg *authserver.Config) { cfg.OutageGrace = 5 * time.Minute }
+
+// unavailable fails unless a token can be neither accepted nor refused.
+func (r *rig) unavailable(access string) {
+	r.t.Helper()
+	id, err := r.server.Verify(r.t.Context(), access)
+	e, ok := errors.AsType[*authserver.Error](err)
+	if !ok || e.Status != http.StatusServiceUnavailable || e.RetryAfter == 0 {
+		r.t.Fatalf("verify: %v, %v; want a 503", id, err)
+	}
+}
+
+// TestOutageGrace: what was good stays good for a while, and nothing else.
+func TestOutageGrace(t *testing.T) {
+	t.Parallel()
+	a, _, toA, _ := nodes(t, grace)
+	client := a.register("Outage")
+	used, unused, revoked := a.login(client), a.login(client), a.login(client)
+	a.uses(used.access)
+	a.uses(revoked.access)
+	a.revoke(client, revoked.refresh)
+	a.dead(revoked.access)
+
+	toA.fail(errDown)
+	a.clock.Add(5 * time.Second)
+	for range 20 {
+		if id := a.uses(used.access); id.User.Username != "nelly" {
+			t.Fatalf("%+v", id)
+		}
+	}
+	a.unavailable(unused.access)
+	a.unavailable(unused.access) // the first time has taught nothing
+	a.dead(revoked.access)
+	used.renew().is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
+	if n := strings.Count(a.log.String(), "event=outage_accepted"); n != 1 {
+		t.Errorf("%d lines in the audit log", n)
+	}
+	a.clock.Add(5 * time.Minute)
+	a.unavailable(used.access)
+	a.dead(revoked.access)
+
+	toA.fail(nil)
+	a.isBack(used.access)
+	a.uses(unused.access)
+	a.dead(revoked.access)
+	used.take(used.renew())
+}
+
+// TestOutageOfOneNode: the others go on, and revoke. The lone node learns of it
+// when it is back, without a restart.
+func TestOutageOfOneNode(t *testing.T) {
+	t.Parallel()
+	a, b, _, toB := nodes(t, grace)
+	s := a.login(a.register("Alone"))
+	b.uses(s.access)
+	toB.fail(errDown)
+	toB.deaf.Store(true)
+	a.clock.Add(5 * time.Second)
+	b.uses(s.access)
+	a.revoke(s.client, s.refresh)
+	a.dead(s.access)
+	b.uses(s.access) // at the last contact it lived
+	toB.fail(nil)
+	soon(t, "the end of the outage", func() bool { return strings.Contains(b.log.String(), "store back") })
+	b.dead(s.access)
+}
+
+// TestChangeBeforeAnOutageEndsTheGrace: a node was told that a grant changed,
+// and could not read how.
+func TestChangeBeforeAnOutageEndsTheGrace(t *testing.T) {
+	t.Parallel()
+	a, b, _, toB := nodes(t, grace)
+	s := a.login(a.register("Changed"))
+	b.uses(s.access)
+	toB.fail(errDown)
+	a.revoke(s.client, s.refresh)
+	b.unavailable(s.access)
+}
+
+// TestNoGrace is the zero value.
+func TestNoGrace(t *testing.T) {
+	t.Parallel()
+	a, _, toA, _ := nodes(t)
+	s := a.login(a.register("Strict"))
+	a.uses(s.access)
+	toA.fail(errDown)
+	a.clock.Add(5 * time.Second)
+	a.unavailable(s.access)
+}
+
+// TestSealedRecordIsNoOutage: a store that answers, with what does not open,
+// earns no grace.
+func TestSealedRecordIsNoOutage(t *testing.T) {
+	t.Parallel()
+	a, _, toA, _ := nodes(t, grace)
+	s := a.login(a.register("Sealed"))
+	a.uses(s.access)
+	toA.fail(authserver.ErrSealed)
+	a.clock.Add(5 * time.Second)
+	a.unavailable(s.access)
+	toA.fail(nil)
+	a.uses(s.access) // at once: there was no outage
+}
+
+// TestFlappingStoreDoesNotProlongGrace: it answers the probe, and nothing else.
+func TestFlappingStoreDoesNotProlongGrace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var n *nodeStore
+		b := newBare(t, grace, func(cfg *authserver.Config) { n = shared(cfg) })
+		if _, err := b.server.Verify(t.Context(), b.access); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for time.Since(began) < 4*time.Minute {
+			n.fail(errDown)
+			time.Sleep(6 * time.Second)
+			if _, err := b.server.Verify(t.Context(), b.access); err != nil {
+				t.Fatalf("after %s: %v", time.Since(began), err)
+			}
+			n.fail(nil)
+			time.Sleep(2 * time.Second) // the probe
+		}
+		n.fail(errDown)
+		time.Sleep(70 * time.Second)
+		if _, err := b.server.Verify(t.Context(), b.access); err == nil {
+			t.Error("a minute too long")
+		}
+		_ = b.server.Close()
+	})
+}
+
+// TestHangingStoreHoldsNobody: a store that does not even refuse costs the
+// first request of each grant a moment, and the others nothing.
+func TestHangingStoreHoldsNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var n *nodeStore
+		b := newBare(t, grace, func(cfg *authserver.Config) { n = shared(cfg) })
+		verify := func() time.Duration {
+			began := time.Now()
+			if _, err := b.server.Verify(t.Context(), b.access); err != nil {
+				t.Errorf("verify: %v", err)
+			}
+			return time.Since(began)
+		}
+		verify()
+		n.hangs.Store(true)
+		time.Sleep(6 * time.Second)
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if d := verify(); d > 3*time.Second {
+					t.Errorf("waited %s", d)
+				}
+			})
+		}
+		wg.Wait()
+		for range 50 {
+			if d := verify(); d != 0 {
+				t.Fatalf("waited %s with the outage known", d)
+			}
+		}
+		began := time.Now()
+		rec := b.post(map[string][]string{"grant_type": {"refresh_token"}, "client_id": {bareClient}, "refresh_token": {b.refresh}})
+		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || time.Since(began) > 6*time.Second {
+			t.Errorf("refresh: %d after %s", rec.Code, time.Since(began))
+		}
+		n.hangs.Store(false)
+		time.Sleep(4 * time.Second)
+		reads := n.grantReads.Load()
+		verify()
+		if n.grantReads.Load() == reads {
+			t.Error("not read again after the outage")
+		}
+		_ = b.server.Close()
+	})
+}
