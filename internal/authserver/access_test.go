@@ -286,8 +286,15 @@ func TestAccessDiscordDown(t *testing.T) {
 			r.fault(fault)
 			before := r.memberCalls()
 			r.clock.Add(69 * time.Minute)
+			for range 3 {
+				r.uses(s.access)
+			}
+			touched := r.store.touched()
 			for range 20 {
 				r.uses(s.access)
+			}
+			if got := r.store.touched() - touched; got > 4 {
+				t.Errorf("%d store calls for 20 requests", got)
 			}
 			if got := r.memberCalls() - before; got > 2 {
 				t.Errorf("a storm: %d calls", got)

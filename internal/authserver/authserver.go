@@ -10,6 +10,7 @@ package authserver
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -35,6 +36,8 @@ type Config struct {
 	RedirectPath   string   // where Discord sends people back; "" means /auth/callback
 	AllowRedirect  []string // exact redirect URIs beside https and loopback; nil means DefaultAllowRedirect
 	Access         Access   // who may come in; zero means everybody
+
+	WebhookKey ed25519.PublicKey // verifies Discord's events; nil: there are none
 
 	AccessTokenTTL time.Duration // 0 means 1 h
 	RefreshGrace   time.Duration // 0 means 60 s
@@ -132,6 +135,9 @@ func (s *Server) Routes() []Route {
 		{Method: http.MethodGet, Path: s.cfg.RedirectPath, Handler: s.page(s.serveCallback)},
 		{Method: http.MethodPost, Path: "/token", CORS: true, Handler: s.json(s.serveToken)},
 		{Method: http.MethodPost, Path: "/revoke", CORS: true, Handler: s.json(s.serveRevoke)},
+	}
+	if s.cfg.WebhookKey != nil {
+		routes = append(routes, Route{Method: http.MethodPost, Path: WebhookPath, Handler: s.json(s.serveWebhook)})
 	}
 	return append(s.metadataRoutes(), routes...)
 }

@@ -208,7 +208,14 @@ func (s *Server) grantTokens(ctx context.Context, id [grantIDSize]byte, code *Au
 	}
 	s.mem.drop(g.ID)
 	// The sign-in is good, whatever becomes of these: a refresh does them again.
-	if err := s.listGrant(ctx, g, true); err != nil {
+	err = s.listGrant(ctx, g, code)
+	if errors.Is(err, errDeauthorized) {
+		if err := s.endGrant(ctx, g.ID, reasonDeauthorized); err != nil {
+			return nil, err
+		}
+		return nil, errInvalidGrant()
+	}
+	if err != nil {
 		s.log.WarnContext(ctx, "grant not listed yet", "grant_id", g.ID, "error", err)
 	}
 	if err := s.keepClient(ctx, g.ClientID, s.grantEnd(g)); err != nil {

@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"cmp"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -76,6 +77,12 @@ func (cfg *Config) complete() (baseURL, error) {
 	}
 	if err := cfg.Access.Check(); err != nil {
 		return base, err
+	}
+	switch {
+	case cfg.WebhookKey != nil && len(cfg.WebhookKey) != ed25519.PublicKeySize:
+		return base, errors.New("the public key of Discord's events is no Ed25519 key")
+	case cfg.RedirectPath == WebhookPath:
+		return base, fmt.Errorf("redirect path %q: another endpoint is there", cfg.RedirectPath)
 	}
 	if cfg.AllowRedirect == nil {
 		cfg.AllowRedirect = DefaultAllowRedirect()

@@ -83,20 +83,24 @@ func (s *Server) forgetGrant(ctx context.Context, userID, grantID string) {
 }
 
 // listGrant puts a grant on its user's list, or renews its time there, and
-// ends the least recently used grants beyond MaxGrants. Signed in says that
-// this is the grant of a sign-in that Upstream.SigningIn waits for.
+// ends the least recently used grants beyond MaxGrants. code is that of the
+// sign-in, which Upstream.SigningIn waits for, nil later on; errDeauthorized
+// means that it is not good any more.
 //
 // The grant is stored before it is listed. One that a crash left unlisted is
 // listed by its next refresh; one whose answer was lost ends unused.
-func (s *Server) listGrant(ctx context.Context, g *Grant, signedIn bool) error {
+func (s *Server) listGrant(ctx context.Context, g *Grant, code *AuthorizationCode) error {
 	now := s.now()
 	var grants []GrantRef
 	err := s.updateUpstream(ctx, g.User.ID, func(up *Upstream) error {
+		if code != nil && !code.IssuedAt.After(up.DeauthorizedAt) {
+			return errDeauthorized
+		}
 		up.Grants = slices.DeleteFunc(up.Grants, func(ref GrantRef) bool {
 			return ref.ID == g.ID || !now.Before(ref.LastUsed.Add(s.cfg.GrantTTL+refAge))
 		})
 		up.Grants = append(up.Grants, GrantRef{ID: g.ID, Scopes: g.Scopes, LastUsed: g.LastUsed})
-		if signedIn && len(up.SigningIn) > 0 {
+		if code != nil && len(up.SigningIn) > 0 {
 			up.SigningIn = up.SigningIn[1:]
 		}
 		grants = up.Grants

@@ -147,6 +147,9 @@ type Upstream struct {
 	// RevokedAt is when Discord was last told to end the user's tokens: of a
 	// sign-in about that time nobody knows whether it came before or after.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	// DeauthorizedAt is when the user last took the application's rights away
+	// at Discord, as Discord told: no code of before is good any more.
+	DeauthorizedAt time.Time `json:"deauthorized_at,omitzero"`
 }
 
 // UpstreamPair is one pair of Discord tokens.
@@ -155,6 +158,7 @@ type UpstreamPair struct {
 	AccessToken  string    `json:"access_token"`
 	RefreshToken string    `json:"refresh_token"`
 	Expires      time.Time `json:"expires"`
+	IssuedAt     time.Time `json:"issued_at,omitzero"` // by our clock
 }
 
 // GrantRef names a live grant of a user.

@@ -244,7 +244,7 @@ func (s *Server) touch(ctx context.Context, g *Grant) {
 		if listed {
 			return
 		}
-		err = s.listGrant(ctx, g, false)
+		err = s.listGrant(ctx, g, nil)
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "grant not listed yet", "grant_id", g.ID, "error", err)

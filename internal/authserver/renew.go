@@ -100,7 +100,7 @@ func (s *Server) replace(ctx context.Context, userID string, pair UpstreamPair) 
 	if err != nil {
 		return s.discordError(ctx, err)
 	}
-	next := newPair(tok)
+	next := newPair(tok, s.now())
 	if len(next.Scopes) == 0 { // the answer did not say: the same (RFC 6749 §5.1)
 		next.Scopes = pair.Scopes
 	}

@@ -163,12 +163,13 @@ func (up *Upstream) put(pair UpstreamPair, drop func(UpstreamPair) bool) {
 	up.Pairs = append(up.Pairs, pair)
 }
 
-func newPair(tok *discord.Token) UpstreamPair {
+func newPair(tok *discord.Token, issued time.Time) UpstreamPair {
 	return UpstreamPair{
 		Scopes:       union(tok.Scopes, nil),
 		AccessToken:  string(tok.AccessToken),
 		RefreshToken: string(tok.RefreshToken),
 		Expires:      tok.Expires,
+		IssuedAt:     issued,
 	}
 }
 
@@ -206,7 +207,7 @@ func (s *Server) saveSignIn(ctx context.Context, user User, tok *discord.Token) 
 				return s.discordError(ctx, err)
 			}
 		}
-		pair := newPair(tok)
+		pair := newPair(tok, now)
 		return s.keep(ctx, func(ctx context.Context) error {
 			return s.updateUpstream(ctx, user.ID, func(up *Upstream) error {
 				up.put(pair, func(p UpstreamPair) bool { return covers(pair.Scopes, p.Scopes) })
