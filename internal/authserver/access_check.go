@@ -2,257 +2,312 @@ package authserver
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
-	"log/slog"
-	"maps"
-	"net/http"
-	"slices"
-	"strconv"
+	"errors"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/discord"
 )
-
-// Limits bound what one address, or one user, may ask for in ten minutes. They
-// are generous: behind one address may be a company, or all users of a hosted
-// client. 0 means the default, and less than 0 no limit.
-//
-// What is over a limit is told to come again later (429), never that a token is
-// not good. Who shows a token, a code or a cookie of ours is not counted with
-// the strangers behind the same address.
-type Limits struct {
-	Register  int // POST /register of one address; default 300
-	Authorize int // GET /authorize of one address; default 1,000
-	Consent   int // POST /consent of one address: each is a record, and calls to Discord later; default 600
-	Callback  int // made-up states from one address; default 1,000
-	Token     int // made-up codes and tokens at /token and /revoke from one address; default 6,000
-	Refresh   int // refreshes of one user; default 3,000
-}
-
-const limitWindow = 10 * time.Minute
-
-// byName are the limits by the names that operators use.
-func (l *Limits) byName() map[string]*int {
-	return map[string]*int{
-		limitRegister: &l.Register, limitAuthorize: &l.Authorize, limitConsent: &l.Consent,
-		limitCallback: &l.Callback, limitToken: &l.Token, limitRefresh: &l.Refresh,
-	}
-}
-
-// Names of what is counted. The last two have no setting.
-const (
-	limitRegister  = "register"
-	limitAuthorize = "authorize"
-	limitConsent   = "consent"
-	limitCallback  = "callback"
-	limitToken     = "token"
-	limitRefresh   = "refresh"
-	limitClients   = "clients"
-	limitSignIn    = "signin"
-)
-
-// ParseLimits reads items like register=300. Who is not named keeps the
-// default; 0 turns a limit off.
-func ParseLimits(items []string) (Limits, error) {
-	var l Limits
-	fields := l.byName()
-	for _, item := range items {
-		name, text, _ := strings.Cut(item, "=")
-		field := fields[strings.TrimSpace(name)]
-		if field == nil {
-			return l, fmt.Errorf("there is no limit %q, but %s", name, strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
-		}
-		most, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil || most < 0 {
-			return l, fmt.Errorf("the limit of %s is no number: write it like %s=300", name, name)
-		}
-		if *field = most; most == 0 {
-			*field = -1
-		}
-	}
-	return l, nil
-}
-
-// limit is how much of one thing is allowed in a window.
-type limit struct {
-	most    int64 // below 0: any
-	window  time.Duration
-	refused atomic.Uint64
-}
-
-// Shares of one address in what all share, so that no single one fills it.
-const (
-	clientShare    = 16 // of the places for clients: one sixteenth, while clients are young
-	minClientShare = 16
-	// signInsAtOnce in signInWindow are a quarter of the calls to Discord that
-	// sign-ins get, and few enough for others to wait their turn.
-	signInsAtOnce = 30
-	signInWindow  = 5 * time.Second
-)
-
-func (l Limits) table(maxClients int) map[string]*limit {
-	per := func(most, otherwise int) *limit {
-		if most == 0 {
-			most = otherwise
-		}
-		return &limit{most: int64(most), window: limitWindow}
-	}
-	return map[string]*limit{
-		limitRegister:  per(l.Register, 300),
-		limitAuthorize: per(l.Authorize, 1000),
-		limitConsent:   per(l.Consent, 600),
-		limitCallback:  per(l.Callback, 1000),
-		limitToken:     per(l.Token, 6000),
-		limitRefresh:   per(l.Refresh, 3000),
-		limitClients:   {most: int64(max(minClientShare, maxClients/clientShare)), window: clientYoung + clientTouch},
-		limitSignIn:    {most: signInsAtOnce, window: signInWindow},
-	}
-}
 
 const (
-	countTimeout = time.Second // what counting may cost when the store hangs
-	maxOver      = 10_000
-	countLog     = time.Minute
+	// accessFresh is how long Discord's answer about a user counts. From
+	// accessAhead on it is asked again while nobody waits.
+	accessFresh = 10 * time.Minute
+	accessAhead = 8 * time.Minute
+
+	// accessStale is how much longer the last answer counts while Discord does
+	// not give another. After it nobody is let in.
+	accessStale = time.Hour
+
+	accessRetry = 30 * time.Second // between two tries, of all nodes together
+	accessLease = 30 * time.Second // for one node's try
+
+	maxAccessStates = 16_384 // users that one process remembers
 )
 
-// limiter counts in the store, so that several nodes count together.
-type limiter struct {
-	limits map[string]*limit // never changes
+var errAccessUnknown = errors.New("discord did not say whether the user may still come in")
 
-	mu sync.Mutex
-	// over are the windows that are known to be full, until they end: a flood
-	// must not become a flood of writes.
-	over   map[string]time.Time
-	logged time.Time // when the store last failed to count
+// accessState is what is known about a user: the record of KindAccess. All
+// nodes share it, so that one of them asks Discord. It does not change.
+type accessState struct {
+	UserID    string    `json:"user_id"`
+	Reason    string    `json:"reason,omitempty"`    // why not; "" may come in
+	CheckedAt time.Time `json:"checked_at,omitzero"` // when Discord was asked; zero: never yet
+	Asking    time.Time `json:"asking,omitzero"`     // until then a node asks
+	NotBefore time.Time `json:"not_before,omitzero"` // it has failed: no node tries again before
 }
 
-func newLimiter(l Limits, maxClients int) *limiter {
-	return &limiter{limits: l.table(maxClients), over: map[string]time.Time{}}
+func (st *accessState) age(now time.Time) time.Duration { return now.Sub(st.CheckedAt) }
+
+func (st *accessState) verdict() error {
+	if st.Reason == "" {
+		return nil
+	}
+	return notAllowed(st.Reason)
 }
 
-// limited counts every request of an address for h.
-func (s *Server) limited(name string, h handler) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := s.countAddress(r.Context(), name); err != nil {
+// accessControl is a rule with what one process remembers of its answers.
+type accessControl struct {
+	rule  accessRule
+	users *lru.Cache[string, *accessEntry]
+}
+
+// accessEntry is what is remembered of a user. A look at it costs two atomic
+// loads.
+type accessEntry struct {
+	last   atomic.Pointer[accessState] // the newest that was seen; nil: none
+	dirty  atomic.Bool                 // there may be a newer one in the store
+	asking atomic.Bool                 // in the background
+	failed atomic.Int64                // Unix nanoseconds: the store is not asked again before
+}
+
+func newAccessControl(a Access) *accessControl {
+	return &accessControl{rule: newAccessRule(a), users: newCache[string, *accessEntry](maxAccessStates, nil)}
+}
+
+func (a *accessControl) entry(userID string) *accessEntry {
+	if e, ok := a.users.Get(userID); ok {
+		return e
+	}
+	fresh := new(accessEntry)
+	if e, there, _ := a.users.PeekOrAdd(userID, fresh); there {
+		return e
+	}
+	return fresh
+}
+
+// recordID is where the answers to this rule about a user are.
+func (a *accessControl) recordID(userID string) string { return userID + " " + a.rule.id }
+
+// changed makes the next look at a record read the store.
+func (a *accessControl) changed(recordID string) {
+	userID, rule, _ := strings.Cut(recordID, " ")
+	if e, ok := a.users.Peek(userID); ok && rule == a.rule.id {
+		e.dirty.Store(true)
+	}
+}
+
+// lost does so for all: changes may have been missed. What was known stays for
+// as long as the store does not answer.
+func (a *accessControl) lost() {
+	for _, e := range a.users.Values() {
+		e.dirty.Store(true)
+	}
+}
+
+// see remembers a state, unless a newer one is known.
+func (e *accessEntry) see(st *accessState) {
+	for {
+		last := e.last.Load()
+		if st.CheckedAt.IsZero() || last != nil && last.CheckedAt.After(st.CheckedAt) || e.last.CompareAndSwap(last, st) {
+			return
+		}
+	}
+}
+
+// letIn says whether the user of a good token may still come in: an error that
+// is ErrNotAllowed, ErrInvalidToken (Discord cannot be asked for this grant, it
+// has ended) or a 503 *Error. With a fresh answer at hand it asks nobody.
+func (s *Server) letIn(ctx context.Context, userID, grantID string) error {
+	r := &s.access.rule
+	switch {
+	case r.open(), r.listed(userID):
+		return nil
+	case !r.asks():
+		return notAllowed(reasonNotListed)
+	}
+	e := s.access.entry(userID)
+	now := s.now()
+	st := e.last.Load()
+	if st != nil && !e.dirty.Load() && st.age(now) < accessFresh {
+		if st.age(now) >= accessAhead {
+			s.checkAhead(e, userID)
+		}
+		return st.verdict()
+	}
+	var err error
+	if now.UnixNano() < e.failed.Load() && !e.dirty.Load() {
+		err = errUnavailable(errAccessUnknown, time.Duration(e.failed.Load()-now.UnixNano()))
+	} else {
+		err = s.check(ctx, userID)
+	}
+	if errors.Is(err, errUncovered) {
+		return s.endUncovered(ctx, grantID)
+	}
+	if st = e.last.Load(); st != nil && (err == nil || st.age(now) < accessFresh+accessStale) {
+		return st.verdict()
+	}
+	if err == nil {
+		err = errUnavailable(errAccessUnknown, 0)
+	}
+	return err
+}
+
+// checkAhead checks while nobody waits.
+func (s *Server) checkAhead(e *accessEntry, userID string) {
+	if s.now().UnixNano() < e.failed.Load() || !e.asking.CompareAndSwap(false, true) {
+		return
+	}
+	if !s.mem.enter() {
+		return
+	}
+	go func() {
+		defer s.mem.running.Done()
+		defer e.asking.Store(false)
+		_ = s.check(s.mem.flying, userID) // logged there; whoever needs it tries again
+	}()
+}
+
+// check brings what is known of a user up to date, by the store or by Discord,
+// once for all that ask at the same time. The error is errUncovered where
+// Discord cannot be asked, or a 503 *Error.
+func (s *Server) check(ctx context.Context, userID string) error {
+	return s.mem.flight(ctx, "access "+userID, func(ctx context.Context) error {
+		e := s.access.entry(userID)
+		e.dirty.Store(false) // before the read: a change after it sets it again
+		err := s.checkOnce(ctx, e, userID)
+		switch {
+		case err == nil:
+			e.failed.Store(0)
+		case !errors.Is(err, errUncovered):
+			e.failed.Store(s.now().Add(accessRetry).UnixNano())
+			s.log.WarnContext(ctx, "access not checked", "user_id", userID, "error", err)
+		}
+		return err
+	})
+}
+
+// checkOnce is one flight of check. Another node that asks already is waited
+// for only where its answer is needed.
+func (s *Server) checkOnce(ctx context.Context, e *accessEntry, userID string) error {
+	for wait := leasePollMin; ; wait = min(2*wait, leasePollMax) {
+		st, mine, err := s.claimAccess(ctx, userID)
+		if err != nil {
 			return err
 		}
-		return h(w, r)
+		e.see(st)
+		now := s.now()
+		switch {
+		case mine:
+			return s.askAccess(ctx, userID)
+		case st.age(now) < accessFresh:
+			return nil
+		case now.Before(st.NotBefore):
+			return errUnavailable(errAccessUnknown, st.NotBefore.Sub(now))
+		case !pause(ctx, wait):
+			return errUnavailable(errAccessUnknown, 0)
+		}
 	}
 }
 
-// countAddress counts one more for the address of a request. What it returns is
-// a 429 *Error. An address that nobody told is not counted.
-func (s *Server) countAddress(ctx context.Context, name string) error {
-	addr := ClientAddress(ctx)
-	if !addr.IsValid() {
-		return nil
-	}
-	// Addresses are personal data: the store gets a MAC.
-	return s.count(ctx, name, mac(s.keys.address, "address", []byte(AddressNet(addr).String())))
-}
-
-// garbage answers a code or token that is not one of ours: it is counted, and
-// costs nothing else.
-func (s *Server) garbage(ctx context.Context) error {
-	if err := s.countAddress(ctx, limitToken); err != nil {
-		return err
-	}
-	return errInvalidGrant()
-}
-
-// countUser counts one more for a user.
-func (s *Server) countUser(ctx context.Context, name, userID string) error {
-	return s.count(ctx, name, mac(s.keys.address, "user", []byte(userID)))
-}
-
-// count counts one more of name for whose, and returns a 429 *Error when that
-// is too much. Where the store cannot count nothing is refused: the handlers
-// fail by themselves then, and a limit must not log anybody out.
-func (s *Server) count(ctx context.Context, name, whose string) error {
-	l := s.limits.limits[name]
-	if l.most < 0 {
-		return nil
-	}
+// claimAccess reads what is known of a user and, where it is time to ask
+// Discord, takes the right to do so.
+func (s *Server) claimAccess(ctx context.Context, userID string) (st *accessState, mine bool, err error) {
 	now := s.now()
-	window, until := windowOf(whose, now, l.window)
-	key := "limit " + name + " " + whose + " " + strconv.FormatInt(window, 36)
-	if s.limits.isOver(key, now) {
-		l.refused.Add(1)
-		return errTooMany(until.Sub(now))
+	st, err = load[accessState](ctx, s, KindAccess, s.access.recordID(userID))
+	if err == nil && st.age(now) < accessAhead {
+		return st, false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, countTimeout)
-	defer cancel()
-	n, err := s.cfg.Store.Incr(ctx, key, max(time.Second, until.Sub(now)))
-	if err != nil {
-		if s.limits.mayLog(now) {
-			s.log.LogAttrs(ctx, slog.LevelWarn, "limits are not counted", slog.String("error", err.Error()))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, false, err
+	}
+	err = s.updateAccess(ctx, userID, func(old *accessState) error {
+		st, mine = old, false
+		if old.age(now) < accessAhead || now.Before(old.Asking) || now.Before(old.NotBefore) {
+			return errUnchanged
+		}
+		st, mine = new(*old), true
+		old.Asking = now.Add(accessLease)
+		return nil
+	})
+	if errors.Is(err, errUnchanged) {
+		err = nil
+	}
+	return st, mine, err
+}
+
+// askAccess asks Discord, with the right to do so, and gives that back.
+func (s *Server) askAccess(ctx context.Context, userID string) error {
+	asked := s.now()
+	reason, err := s.askWithPair(ctx, userID)
+	if err == nil {
+		s.keepAccess(ctx, &accessState{UserID: userID, Reason: reason, CheckedAt: asked})
+		return nil
+	}
+	releaseErr := s.updateAccess(ctx, userID, func(old *accessState) error {
+		old.Asking = time.Time{}
+		if !errors.Is(err, errUncovered) {
+			old.NotBefore = s.now().Add(accessRetry)
 		}
 		return nil
+	})
+	if releaseErr != nil {
+		s.log.WarnContext(ctx, "failed check of access not stored", "user_id", userID, "error", releaseErr)
 	}
-	if n <= l.most {
+	return err
+}
+
+// askWithPair asks with one of the user's tokens. One that Discord refuses is
+// looked at as any other, and where it is dead the next is tried.
+func (s *Server) askWithPair(ctx context.Context, userID string) (string, error) {
+	for range 2 {
+		pair, err := s.upstreamPair(ctx, userID, s.access.rule.scopes(), 0)
+		if err != nil {
+			return "", err
+		}
+		reason, err := s.askMember(ctx, userID, discord.Secret(pair.AccessToken))
+		if err == nil {
+			return reason, nil
+		}
+		if !errors.Is(err, discord.ErrUnauthorized) {
+			return "", s.discordError(ctx, err)
+		}
+		if err := s.renew(ctx, userID, *pair, true); err != nil {
+			return "", err
+		}
+	}
+	return "", errUnavailable(errAccessUnknown, 0)
+}
+
+// keepAccess stores an answer, for every node. One that cannot be stored counts
+// here.
+func (s *Server) keepAccess(ctx context.Context, st *accessState) {
+	s.access.entry(st.UserID).see(st)
+	var before string
+	err := s.updateAccess(ctx, st.UserID, func(old *accessState) error {
+		before = old.Reason
+		if old.CheckedAt.After(st.CheckedAt) {
+			return errUnchanged
+		}
+		*old = *st
 		return nil
+	})
+	if err != nil && !errors.Is(err, errUnchanged) {
+		s.log.WarnContext(ctx, "check of access not stored", "user_id", st.UserID, "error", err)
 	}
-	s.limits.setOver(key, now, until)
-	l.refused.Add(1)
-	if n == l.most+1 { // once in a window, on one node
-		s.event(ctx, Event{Type: EventRefused, Reason: "too many requests: " + name})
-	}
-	return errTooMany(until.Sub(now))
-}
-
-// windowOf numbers the window that now is in, and says when it ends. Windows
-// are fixed, so that every node knows their end; each begins at a time of its
-// own, so that they do not all end at once.
-func windowOf(whose string, now time.Time, window time.Duration) (n int64, until time.Time) {
-	var first [8]byte
-	copy(first[:], whose)
-	shift := int64(binary.BigEndian.Uint64(first[:]) % uint64(window)) //nolint:gosec // G115: below window
-	n = (now.UnixNano() + shift) / int64(window)
-	return n, time.Unix(0, (n+1)*int64(window)-shift)
-}
-
-func errTooMany(wait time.Duration) *Error {
-	return &Error{
-		Status: http.StatusTooManyRequests, Code: "temporarily_unavailable", RetryAfter: wait,
-		Description: "too many requests; wait a few minutes",
+	if before == "" && st.Reason != "" {
+		s.event(ctx, Event{Type: EventRefused, UserID: st.UserID, Reason: "access: " + st.Reason})
 	}
 }
 
-func (l *limiter) isOver(key string, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	until, ok := l.over[key]
-	return ok && now.Before(until)
-}
-
-func (l *limiter) setOver(key string, now, until time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.over) >= maxOver {
-		maps.DeleteFunc(l.over, func(_ string, until time.Time) bool { return !now.Before(until) })
-	}
-	if len(l.over) < maxOver { // else the store goes on counting
-		l.over[key] = until
-	}
-}
-
-func (l *limiter) mayLog(now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now.Sub(l.logged) < countLog {
-		return false
-	}
-	l.logged = now
-	return true
-}
-
-// refusals are how many requests each limit has refused.
-func (l *limiter) refusals() map[string]uint64 {
-	all := make(map[string]uint64, len(l.limits))
-	for name, limit := range l.limits {
-		all[name] = limit.refused.Load()
-	}
-	return all
+// updateAccess changes the record of a user, made where there is none. It lives
+// as long as it can count.
+func (s *Server) updateAccess(ctx context.Context, userID string, change func(st *accessState) error) error {
+	return update(ctx, s, KindAccess, s.access.recordID(userID), func(old *accessState) (*accessState, time.Time, error) {
+		st := old
+		if st == nil {
+			st = &accessState{UserID: userID}
+		}
+		if err := change(st); err != nil {
+			return nil, time.Time{}, err
+		}
+		end := st.CheckedAt.Add(accessFresh + accessStale)
+		if soonest := s.now().Add(accessFresh); end.Before(soonest) {
+			end = soonest
+		}
+		return st, end, nil
+	})
 }
