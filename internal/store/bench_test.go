@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,17 +14,21 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/store"
 )
 
+// benchRedis starts a real Redis, with the tag redis.
+var benchRedis func(b *testing.B) (url string)
+
 // backends runs a benchmark over what a command may open.
 func backends(b *testing.B, bench func(b *testing.B, s authserver.Store)) {
-	for _, url := range []string{"memory:", "bolt:" + filepath.Join(b.TempDir(), "store.db")} {
-		s, err := store.Open(b.Context(), store.Config{URL: url})
+	urls := []string{"memory:", "bolt:" + filepath.Join(b.TempDir(), "store.db")}
+	if benchRedis != nil {
+		urls = append(urls, benchRedis(b))
+	}
+	for _, url := range urls {
+		s, err := store.Open(b.Context(), store.Config{URL: url, SigningKeys: [][]byte{testKey}, EncryptionKeys: [][]byte{testKey}})
 		if err != nil {
 			b.Fatal(err)
 		}
-		name := "memory"
-		if url != "memory:" {
-			name = "bolt"
-		}
+		name, _, _ := strings.Cut(url, ":")
 		b.Run(name, func(b *testing.B) { bench(b, s) })
 		if err := s.Close(); err != nil {
 			b.Fatal(err)

@@ -210,7 +210,15 @@ func isUsed(ctx context.Context, cfg Config, inner authserver.Store, path string
 		if used, err := checked(); used || err != nil { // another server was first
 			return used, err
 		}
-		return false, foreign(path, errors.New("records without a check record"))
+		unchecked := errors.New("records without a check record")
+		if isRedis(cfg.URL) {
+			return false, &Error{
+				Message: path + " has records that no start of mcpdiscord has made",
+				Hint:    "nothing was changed: name an empty database of it, redis://HOST:PORT/DB, or other keys in it, ?prefix=NAME",
+				Err:     unchecked,
+			}
+		}
+		return false, foreign(path, unchecked)
 	}
 	return false, nil
 }
@@ -285,6 +293,7 @@ func fits(ctx context.Context, s authserver.Store, cfg Config, path string) erro
 		Err:     err,
 	}
 	if isRedis(cfg.URL) {
+		e.Message = "STORAGE_ENCRYPTION_KEY does not fit the records in " + path
 		e.Hint = "give every server that shares it the same key, or NEW,OLD to change it"
 	}
 	if len(cfg.EncryptionKeys) == 0 {

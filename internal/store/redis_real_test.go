@@ -5,6 +5,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,6 +98,42 @@ func TestRealRedisSettings(t *testing.T) {
 			openWith(t, cfg)
 			wantLine(t, lines, tc.warning)
 		})
+	}
+}
+
+// The rights that docs/configuration.md names are enough.
+func TestRealRedisNarrowUser(t *testing.T) {
+	t.Parallel()
+	const rights = "~mcpdiscord* &mcpdiscord* +@read +@write +@scripting +@pubsub +@connection +info +config|get"
+	doc, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, last, _ := strings.Cut(rights, " +info ")
+	if !strings.Contains(string(doc), first) || !strings.Contains(string(doc), last) {
+		t.Error("docs/configuration.md names other rights")
+	}
+	server := startRedis(t, strings.Fields("--user narrow on >hunter2 "+rights)...)
+	cfg := redisConfig("narrow:hunter2@" + server.addr())
+	log, lines := newLog()
+	cfg.Logger = log
+	s := openWith(t, cfg)
+	changes := watchChanges(t, s)
+	create(t, s, authserver.KindGrant, "a", "1")
+	if got := <-changes; got != "grant a" {
+		t.Errorf("change is %q", got)
+	}
+	if _, _, err := s.List(t.Context(), authserver.KindGrant, ""); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Incr(t.Context(), "a", time.Minute); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Take(t.Context(), authserver.KindGrant, "a"); err != nil {
+		t.Error(err)
+	}
+	if len(lines) > 0 {
+		t.Errorf("log: %s", <-lines)
 	}
 }
 

@@ -28,7 +28,7 @@ type redisServer struct {
 }
 
 // startRedis starts a server as an operator should run it, but for args.
-func startRedis(t *testing.T, args ...string) *redisServer {
+func startRedis(t testing.TB, args ...string) *redisServer {
 	t.Helper()
 	s := &redisServer{dir: t.TempDir(), port: freePort(t), args: args}
 	s.rdb = redis.NewClient(&redis.Options{Addr: s.addr(), Protocol: 2, DialTimeout: time.Second})
@@ -42,7 +42,7 @@ func startRedis(t *testing.T, args ...string) *redisServer {
 
 func (s *redisServer) addr() string { return "127.0.0.1:" + s.port }
 
-func (s *redisServer) start(t *testing.T) {
+func (s *redisServer) start(t testing.TB) {
 	t.Helper()
 	args := append([]string{
 		"--port", s.port, "--bind", "127.0.0.1", "--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"), "--daemonize", "no",
@@ -74,7 +74,7 @@ func (s *redisServer) kill() {
 }
 
 // freePort finds a port whose cluster port, 10000 above, is valid, too.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	for {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -90,7 +90,7 @@ func freePort(t *testing.T) string {
 }
 
 // poll waits for a condition, up to 20 seconds.
-func poll(t *testing.T, what string, done func() bool) {
+func poll(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -347,7 +347,7 @@ func TestRedisRefuses(t *testing.T) {
 		{"no signing key", "redis://:" + secret + "@" + m.Addr(), "JWT_SIGNING_KEY and STORAGE_ENCRYPTION_KEY are needed", func(c *store.Config) { c.SigningKeys = nil }},
 		{"no encryption key", "redis://:" + secret + "@" + m.Addr(), "JWT_SIGNING_KEY and STORAGE_ENCRYPTION_KEY are needed", func(c *store.Config) { c.EncryptionKeys = nil }},
 		{"another encryption key", "redis://" + used.Addr(), "STORAGE_ENCRYPTION_KEY does not fit", func(c *store.Config) { c.EncryptionKeys = [][]byte{otherKey} }},
-		{"plain records", "redis://" + dirty.Addr(), "is no store of mcpdiscord", nil},
+		{"plain records", "redis://" + dirty.Addr(), "has records that no start of mcpdiscord has made", nil},
 		{"wrong password", "redis://:" + secret + "@" + locked.Addr(), "does not accept the password", nil},
 		{"no password", "redis://" + locked.Addr(), "does not accept the password", nil},
 		{"nobody listens", "redis://:" + secret + "@127.0.0.1:1", "does not answer", nil},
