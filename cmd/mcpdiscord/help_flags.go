@@ -20,7 +20,7 @@ var flagGroups = []struct {
 	{"Address", []string{"addr", "base-url", "tls-cert", "tls-key", "trusted-proxies", "limits", "addr-file"}},
 	{"Discord", []string{"client-id", "client-secret-file", "scopes", "optional-scopes", "redirect-path", "discord-url"}},
 	{"Clients", []string{"clients-file", "client-metadata-hosts", "client-metadata-max-bytes", "allow-redirect", "allow-origin", "proxy", "proxy-timeout"}},
-	{"Records and tokens", []string{"store", "check", "access-token-ttl", "refresh-grace", "grant-ttl"}},
+	{"Records and tokens", []string{"store", "check", "access-token-ttl", "refresh-grace", "grant-ttl", "outage-grace"}},
 	{"To be seen", []string{"log-format", "log-level", "audit-log", "metrics-addr", "drain-delay"}},
 	{"Server", []string{"server", "timeout", "header"}},
 	{"Sign-in", []string{"login", "token-store", "no-browser", "callback-port", "login-timeout", "scope", "oauth-client-id", "client-metadata-url"}},

@@ -66,6 +66,7 @@ GOGC, GOMEMLIMIT: of the Go runtime`},
 	f.DurationVar(&o.accessTokenTTL, "access-token-ttl", time.Hour, "life of an access token")
 	f.DurationVar(&o.refreshGrace, "refresh-grace", time.Minute, "how long the previous refresh token still answers")
 	f.DurationVar(&o.grantTTL, "grant-ttl", 720*time.Hour, "life of a sign-in without use")
+	f.DurationVar(&o.outageGrace, "outage-grace", 5*time.Minute, "how long known tokens stay good while the store is away; 0: not at all")
 	f.BoolVar(&o.dev, "dev", false, "sign in against a Discord emulator on this machine; for development")
 	f.StringVar(&o.emulatorAddr, "emulator-addr", "127.0.0.1:8001", "with --dev: where the emulator listens")
 	f.StringVar(&o.discordURL, "discord-url", discord.DefaultURL, "where Discord is; https, or loopback with --dev")
@@ -189,7 +190,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger, seen 
 		BaseURL: o.baseURL, Discord: upstream, DiscordURL: o.boundTo(), ApplicationID: o.clientID,
 		Store: s.store, SigningKeys: s.store.SigningKeys, Limits: o.door.rates,
 		Scopes: o.scopes, OptionalScopes: o.optionalScopes, RedirectPath: o.redirectPath, AllowRedirect: o.allowRedirect,
-		AccessTokenTTL: o.accessTokenTTL, RefreshGrace: o.refreshGrace, GrantTTL: o.grantTTL, Audit: seen.events(), Logger: logger,
+		AccessTokenTTL: o.accessTokenTTL, RefreshGrace: o.refreshGrace, GrantTTL: o.grantTTL, OutageGrace: o.outageGrace, Audit: seen.events(), Logger: logger,
 	}
 	o.clients.configure(&config)
 	s.auth, err = authserver.New(ctx, config)
@@ -255,7 +256,7 @@ func fromAuthserver(err error) error {
 	if errors.As(err, &bind) {
 		hint := "start with the settings that this store was made with, or give another --store"
 		if bind.What == "signing key" {
-			hint = "set JWT_SIGNING_KEY to what it was when the store was made, or unset it if there was none"
+			hint = "JWT_SIGNING_KEY has to hold the key that signs now (NEW,OLD while it changes); unset it if there was none"
 		}
 		return failure(bind.Error(), hint, err)
 	}

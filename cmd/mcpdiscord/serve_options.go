@@ -22,6 +22,7 @@ type serveOptions struct {
 	proxy, store                string
 	accessTokenTTL              time.Duration
 	refreshGrace, grantTTL      time.Duration
+	outageGrace                 time.Duration
 	dev, check                  bool
 	emulatorAddr                string
 	door                        doorFlags
@@ -38,6 +39,9 @@ type serveOptions struct {
 func (p *program) completeServe(o *serveOptions) error {
 	if o.accessTokenTTL <= 0 || o.refreshGrace <= 0 || o.grantTTL <= 0 {
 		return usageError("--access-token-ttl, --refresh-grace and --grant-ttl are longer than zero", "leave them out for the defaults", nil)
+	}
+	if o.outageGrace < 0 {
+		return usageError("--outage-grace is below zero", "0 accepts nothing while the store is away", nil)
 	}
 	o.scopes, o.optionalScopes = trimmed(o.scopes), trimmed(o.optionalScopes)
 	o.allowRedirect, o.allowOrigin = trimmed(o.allowRedirect), trimmed(o.allowOrigin)
