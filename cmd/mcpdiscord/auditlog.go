@@ -136,7 +136,7 @@ func (f *auditFile) reopen() error {
 
 // open takes the file that has the name. Where that fails the one before stays.
 func (f *auditFile) open() error {
-	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // G304: the operator names it
+	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the audit file: %w", err)
 	}

@@ -106,10 +106,3 @@ func freePort(t *testing.T) string {
 	defer listener.Close()
 	return portOf(listener.Addr())
 }
-
-// contextOf is a context that outlives the test function until its cleanups
-// have run.
-func contextOf(t testing.TB) (context.Context, context.CancelFunc) {
-	t.Helper()
-	return context.WithCancel(context.WithoutCancel(t.Context()))
-}

@@ -114,6 +114,9 @@ func TestStatsOfVerify(t *testing.T) {
 	if stats.VerifyNew != 2 || stats.VerifyBad != 1 || stats.VerifyKnown != 4 || stats.VerifyReads < 1 || stats.VerifyReads > 2 {
 		t.Errorf("the totals are %+v", stats)
 	}
+	if n, counted := stats.RateLimited["token"]; n != 0 || !counted {
+		t.Errorf("limited: %v", stats.RateLimited)
+	}
 	if err := r.server.Ping(t.Context()); err != nil {
 		t.Errorf("ping: %v", err)
 	}

@@ -11,6 +11,7 @@ type Stats struct {
 	EventsLeft  uint64               // of Events: counted, but left out of the audit trail
 	Refreshes   map[string]uint64    // refresh tokens by what became of them: rotate, repeat, theft, …
 	Limited     map[string]uint64    // requests that a limit refused, by its name
+	RateLimited map[string]uint64    // requests that were too many, by the name of the limit
 	Clients     int                  // registered clients that this node knows now
 	VerifyKnown uint64               // access tokens that were known, and whose signature was not checked again
 	VerifyNew   uint64               // access tokens whose signature was checked: on first sight, or forgotten since
@@ -59,12 +60,16 @@ func (s *Server) Stats() Stats {
 		Events:      s.trail.totals(),
 		EventsLeft:  s.trail.leftOut.Load(),
 		Refreshes:   map[string]uint64{},
+		RateLimited: map[string]uint64{},
 		Limited:     s.limits.refusals(),
 		Clients:     clients,
 		VerifyKnown: s.counters.known.Load(),
 		VerifyNew:   s.counters.parsed.Load(),
 		VerifyBad:   s.counters.bad.Load(),
 		VerifyReads: s.counters.reads.Load(),
+	}
+	for name, l := range s.limits.limits {
+		st.RateLimited[name] = l.refused.Load()
 	}
 	for verdict, count := range s.counters.refreshes {
 		st.Refreshes[string(verdict)] = count.Load()

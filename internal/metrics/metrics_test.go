@@ -43,7 +43,8 @@ func TestMetrics(t *testing.T) {
 			return authserver.Stats{
 				Events:     map[authserver.EventType]uint64{authserver.EventConsented: 9, authserver.EventSignedIn: 7, authserver.EventReplayed: 1},
 				EventsLeft: 3, Refreshes: map[string]uint64{"rotate": 5, "other client": 2},
-				Clients: 4, VerifyKnown: 100, VerifyNew: 10, VerifyBad: 8, VerifyReads: 6,
+				RateLimited: map[string]uint64{"token": 13},
+				Clients:     4, VerifyKnown: 100, VerifyNew: 10, VerifyBad: 8, VerifyReads: 6,
 			}
 		},
 		Server:    func() server.Stats { return server.Stats{Calls: 1, Streams: 2, Others: 3} },
@@ -74,6 +75,7 @@ func TestMetrics(t *testing.T) {
 		`mcpdiscord_token_checks_total{result="known"} 100`,
 		`mcpdiscord_token_checks_total{result="new"} 2`,
 		`mcpdiscord_token_checks_total{result="bad"} 8`,
+		`mcpdiscord_rate_limited_total{limit="token"} 13`,
 		`mcpdiscord_grant_reads_total 6`,
 		`mcpdiscord_clients 4`,
 		`version="1.2.3"} 1`,

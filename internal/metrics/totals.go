@@ -29,6 +29,7 @@ var (
 	descInFlight  = desc("in_flight", "Requests in work: MCP calls, long-lived streams, everything else.", "kind")
 	descLogins    = desc("logins_total", "Sign-ins by how far they came. Of those that started, the rest was given up.", "outcome")
 	descRefreshes = desc("refreshes_total", "Refresh tokens by what became of them.", "outcome")
+	descLimited   = desc("rate_limited_total", "Requests that were too many for one address, browser or user.", "limit")
 	descChecks    = desc("token_checks_total", "Access tokens checked: known ones needed no signature, new ones did, bad ones were not good.", "result")
 	descReads     = desc("grant_reads_total", "Grants read from the store to check an access token.")
 	descClients   = desc("clients", "Registered clients that this node knows.")
@@ -52,7 +53,7 @@ func (t *totals) Describe(to chan<- *prometheus.Desc) {
 	if t.Auth == nil {
 		return
 	}
-	for _, d := range []*prometheus.Desc{descLogins, descRefreshes, descChecks, descReads, descClients, descEvents, descLeftOut} {
+	for _, d := range []*prometheus.Desc{descLogins, descRefreshes, descLimited, descChecks, descReads, descClients, descEvents, descLeftOut} {
 		to <- d
 	}
 }
@@ -94,6 +95,9 @@ func (t *totals) Collect(to chan<- prometheus.Metric) {
 	}
 	for outcome, n := range auth.Refreshes {
 		count(descRefreshes, n, word(outcome))
+	}
+	for name, n := range auth.RateLimited {
+		count(descLimited, n, name)
 	}
 	for event, n := range auth.Events {
 		count(descEvents, n, string(event))
