@@ -94,7 +94,7 @@ func TestBearerStoreDown(t *testing.T) {
 		t.Errorf("header %v", got.header)
 	}
 	r.store.broken.Store(false)
-	r.send(message{token: token}).want(t, 200, 0)
+	eventually(t, "the store is noticed again", func() bool { return r.send(message{token: token}).status == http.StatusOK })
 }
 
 func TestStepUp(t *testing.T) {
