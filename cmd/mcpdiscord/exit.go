@@ -175,9 +175,10 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())
 	}
-	hint := "run {program} --help to see the commands"
+	program := "{program}" + strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name())
+	hint := "run " + program + " --help to see the commands"
 	if near := nearest(args[0], names); near != "" {
-		hint = "did you mean {program} " + near + "?"
+		hint = "did you mean " + program + " " + near + "?"
 	}
 	return usageError(fmt.Sprintf("there is no command %q", args[0]), hint, nil)
 }

@@ -101,6 +101,7 @@ func (p *program) root() *cobra.Command {
 	root.AddCommand(
 		p.demoCommand(), p.serveCommand(), p.emulatorCommand(),
 		p.connectCommand(), p.toolsCommand(), p.callCommand(), p.statusCommand(), p.logoutCommand(),
+		p.adminCommand(),
 		p.versionCommand(),
 	)
 	return root

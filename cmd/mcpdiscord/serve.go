@@ -72,6 +72,7 @@ GOGC, GOMEMLIMIT: of the Go runtime`},
 	f.StringVar(&o.discordURL, "discord-url", discord.DefaultURL, "where Discord is; https, or loopback with --dev")
 	o.logs = addLogFlags(f)
 	addObserveFlags(f, &o.observe)
+	addAdminFlags(f, &o.adminSocket)
 	f.StringVar(&o.addrFile, "addr-file", "", "write the MCP URL to this file once it is served")
 	setVariable(f, "client-id", "DISCORD_CLIENT_ID")
 	setVariable(f, "discord-url", "DISCORD_URL")
@@ -118,6 +119,11 @@ func (p *program) serve(ctx context.Context, o *serveOptions) error {
 	}
 	defer running.close()
 	defer o.clients.follow(ctx, running.auth, logger)()
+	stopAdmin, err := p.startAdmin(o.adminSocket, listeners[0].Addr(), running.auth, logger)
+	if err != nil {
+		return err
+	}
+	defer stopAdmin()
 	seen.watch(running)
 	p.banner(o, listeners)
 	if seen.listener != nil {

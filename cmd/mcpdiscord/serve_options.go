@@ -24,7 +24,7 @@ type serveOptions struct {
 	refreshGrace, grantTTL      time.Duration
 	outageGrace                 time.Duration
 	dev, check                  bool
-	emulatorAddr                string
+	emulatorAddr, adminSocket   string
 	door                        doorFlags
 	clients                     clientFlags
 	logs                        logFlags
