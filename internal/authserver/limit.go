@@ -153,15 +153,6 @@ func (s *Server) countAddress(ctx context.Context, name string) error {
 	return s.count(ctx, name, mac(s.keys.address, "address", []byte(AddressNet(addr).String())))
 }
 
-// garbage answers a code or token that is not one of ours: it is counted, and
-// costs nothing else.
-func (s *Server) garbage(ctx context.Context) error {
-	if err := s.countAddress(ctx, limitToken); err != nil {
-		return err
-	}
-	return errInvalidGrant()
-}
-
 // countUser counts one more for a user.
 func (s *Server) countUser(ctx context.Context, name, userID string) error {
 	return s.count(ctx, name, mac(s.keys.address, "user", []byte(userID)))
@@ -208,7 +199,7 @@ func (s *Server) count(ctx context.Context, name, whose string) error {
 func windowOf(whose string, now time.Time, window time.Duration) (n int64, until time.Time) {
 	var first [8]byte
 	copy(first[:], whose)
-	shift := int64(binary.BigEndian.Uint64(first[:]) % uint64(window)) //nolint:gosec // G115: below window
+	shift := int64(binary.BigEndian.Uint64(first[:]) % uint64(window))
 	n = (now.UnixNano() + shift) / int64(window)
 	return n, time.Unix(0, (n+1)*int64(window)-shift)
 }

@@ -1,9 +1,11 @@
 package server_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -17,7 +19,7 @@ func closed(t *testing.T, conn net.Conn) bool {
 	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") // may be closed
 	must(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
 	n, err := conn.Read(make([]byte, 1))
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal("neither an answer nor the end")
 	}
 	return n == 0

@@ -135,7 +135,7 @@ func readPEM(path string, secret bool) ([]byte, os.FileInfo, error) {
 	wrong := func(err error) ([]byte, os.FileInfo, error) {
 		return nil, nil, &Error{Message: "the TLS file " + path + " cannot be read", Hint: "check its name and its mode", Usage: true, Err: err}
 	}
-	f, err := os.Open(path) //nolint:gosec // G304: the operator names it
+	f, err := os.Open(path)
 	if err != nil {
 		return wrong(err)
 	}

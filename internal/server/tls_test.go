@@ -82,7 +82,7 @@ func tlsClient(trusted *x509.Certificate, most uint16) *http.Client {
 	pool := x509.NewCertPool()
 	pool.AddCert(trusted)
 	return &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: pool, MaxVersion: most}, ForceAttemptHTTP2: true, DisableKeepAlives: true, //nolint:gosec // old ones are refused
+		TLSClientConfig: &tls.Config{RootCAs: pool, MaxVersion: most}, ForceAttemptHTTP2: true, DisableKeepAlives: true,
 	}}
 }
 
@@ -106,7 +106,7 @@ func TestTLS(t *testing.T) {
 	res, err = tlsClient(first, tls.VersionTLS12).Get(https)
 	must(t, err)
 	_ = readAll(t, res)
-	old := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}} //nolint:gosec // to be refused
+	old := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}}
 	if conn, err := old.DialContext(t.Context(), "tcp", strings.TrimPrefix(r.base, "http://")); err == nil {
 		_ = conn.Close()
 		t.Error("TLS 1.1 is spoken")
