@@ -49,7 +49,7 @@ func (p *program) demo(ctx context.Context, open bool) error {
 		return err
 	}
 	defer closeAll(listeners)
-	e, err := startEmulator(ctx, "127.0.0.1:0", []string{o.baseURL + o.redirectPath}, logger)
+	e, err := startEmulator(ctx, "127.0.0.1:0", emulator.Config{RedirectURIs: []string{o.baseURL + o.redirectPath}, Logger: logger})
 	if err != nil {
 		return err
 	}

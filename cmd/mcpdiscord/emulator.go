@@ -37,7 +37,7 @@ Any Discord OAuth program can sign in against it.
 		if err != nil {
 			return err
 		}
-		e, err := startEmulator(cmd.Context(), *addr, nil, logger)
+		e, err := startEmulator(cmd.Context(), *addr, emulator.Config{Logger: logger})
 		if err != nil {
 			return err
 		}
@@ -63,8 +63,8 @@ type runningEmulator struct {
 }
 
 // startEmulator serves the emulator on a loopback address until stop is
-// called. redirectURIs nil means any that the emulator takes by itself.
-func startEmulator(ctx context.Context, addr string, redirectURIs []string, logger *slog.Logger) (*runningEmulator, error) {
+// called. cfg needs a Logger.
+func startEmulator(ctx context.Context, addr string, cfg emulator.Config) (*runningEmulator, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, usageError(fmt.Sprintf("%q is not an address for the emulator", addr), "give --emulator-addr 127.0.0.1:8001", err)
@@ -77,17 +77,18 @@ func startEmulator(ctx context.Context, addr string, redirectURIs []string, logg
 		return nil, failure("the Discord emulator cannot listen on "+addr+": the address is in use or not available", "give --emulator-addr 127.0.0.1:0 for a free port", err)
 	}
 	url := "http://" + listener.Addr().String()
-	e, err := emulator.New(emulator.Config{URL: url, RedirectURIs: redirectURIs, Logger: logger})
+	cfg.URL = url
+	e, err := emulator.New(cfg)
 	if err != nil {
 		_ = listener.Close()
 		return nil, fmt.Errorf("making the emulator: %w", err)
 	}
-	httpServer := &http.Server{Handler: e, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn)}
+	httpServer := &http.Server{Handler: e, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if err := httpServer.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("emulator stopped", "error", err)
+			cfg.Logger.Error("emulator stopped", "error", err)
 		}
 	}()
 	stop := func() {

@@ -19,6 +19,7 @@ var flagGroups = []struct {
 	{"Try it", []string{"dev", "emulator-addr", "open"}},
 	{"Address", []string{"addr", "base-url", "tls-cert", "tls-key", "trusted-proxies", "limits", "addr-file"}},
 	{"Discord", []string{"client-id", "client-secret-file", "scopes", "optional-scopes", "redirect-path", "discord-url"}},
+	{"People", []string{"allow-user", "allow-guild", "require-role", "discord-public-key"}},
 	{"Clients", []string{"clients-file", "client-metadata-hosts", "client-metadata-max-bytes", "allow-redirect", "allow-origin", "proxy", "proxy-timeout"}},
 	{"Records and tokens", []string{"store", "check", "access-token-ttl", "refresh-grace", "grant-ttl", "outage-grace"}},
 	{"To be seen", []string{"log-format", "log-level", "audit-log", "metrics-addr", "drain-delay", "admin-socket"}},

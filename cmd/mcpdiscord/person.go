@@ -30,8 +30,8 @@ func newPerson(deny bool, user string, transport http.RoundTripper) *person {
 	return &person{deny: deny, user: user, client: &http.Client{Jar: jar, Transport: transport}}
 }
 
-// visit opens a URL and goes on until a page has no form: the last page, which
-// is the client's own.
+// visit opens a URL and goes on until a page has neither form nor button: the
+// last page, which is the client's own.
 func (v *person) visit(ctx context.Context, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -46,6 +46,12 @@ func (v *person) visit(ctx context.Context, address string) error {
 		form, err := readForm(response)
 		if err != nil {
 			return err
+		}
+		if form != nil && form.link != nil {
+			if request, err = http.NewRequestWithContext(ctx, http.MethodGet, form.link.String(), nil); err != nil {
+				return err
+			}
+			continue
 		}
 		if form == nil {
 			if response.StatusCode >= 400 {
@@ -84,14 +90,15 @@ func (v *person) answer(ctx context.Context, f *form) (*http.Request, error) {
 	return request, nil
 }
 
-// form is the first form of a page.
+// form is the first form of a page, or its one button that is a link.
 type form struct {
+	link    *url.URL // nil: it is a form
 	action  *url.URL
 	values  url.Values // of the hidden fields
 	buttons map[string]bool
 }
 
-// readForm reads a page and closes it; a page without a form yields nil.
+// readForm reads a page and closes it; a page without one yields nil.
 func readForm(response *http.Response) (*form, error) {
 	defer response.Body.Close()
 	tokens := html.NewTokenizer(io.LimitReader(response.Body, 1<<20))
@@ -116,7 +123,13 @@ func readForm(response *http.Response) (*form, error) {
 					return nil, err
 				}
 				f = &form{action: action, values: url.Values{}, buttons: map[string]bool{}}
-			case f == nil:
+			case tag.Data == "a" && attributes["class"] == "button" && f == nil:
+				link, err := response.Request.URL.Parse(attributes["href"])
+				if err != nil {
+					return nil, err
+				}
+				f = &form{link: link}
+			case f == nil || f.link != nil:
 			case tag.Data == "input" && attributes["type"] == "hidden":
 				f.values.Set(attributes["name"], attributes["value"])
 			case tag.Data == "button":

@@ -86,6 +86,7 @@ func TestScripts(t *testing.T) {
 			"upstream": cmdUpstream,
 			"strict":   cmdStrict,
 			"fault":    cmdFault,
+			"discord":  cmdDiscord,
 			"emulate":  cmdEmulate,
 			"end":      cmdEnd,
 			"lines":    cmdLines,
@@ -139,8 +140,8 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	url := start(ts, name, addrFile, exec.Command("mcpdiscord", arguments...))
 	ts.Setenv(name, url)
 	ts.Setenv("MCPDISCORD_SERVER", url)
-	if found := regexp.MustCompile(`emulator on (http://[0-9.:]+[0-9])`).FindStringSubmatch(ts.ReadFile(name + ".log")); found != nil {
-		ts.Setenv(name+"_EMULATOR", found[1])
+	if found := regexp.MustCompile(`emulator on (http://[0-9.:]+[0-9])`).FindAllStringSubmatch(ts.ReadFile(name+".log"), -1); found != nil {
+		ts.Setenv(name+"_EMULATOR", found[len(found)-1][1])
 	}
 	if found := regexp.MustCompile(`Metrics: +(http://[0-9.:]+[0-9])/metrics`).FindStringSubmatch(ts.ReadFile(name + ".log")); found != nil {
 		ts.Setenv(name+"_METRICS", found[1])
@@ -191,6 +192,19 @@ func cmdEmulate(ts *testscript.TestScript, _ bool, _ []string) {
 // cmdFault tells the emulator of a server to fail: fault NAME JSON.
 func cmdFault(ts *testscript.TestScript, _ bool, args []string) {
 	response, err := http.Post(ts.Getenv(args[0]+"_EMULATOR")+"/emulator/faults", "application/json", strings.NewReader(args[1]))
+	ts.Check(err)
+	defer response.Body.Close()
+	if response.StatusCode >= 300 {
+		ts.Fatalf("the emulator answered %s", response.Status)
+	}
+}
+
+// cmdDiscord turns a switch of a server's emulator: discord NAME METHOD PATH
+// [JSON].
+func cmdDiscord(ts *testscript.TestScript, _ bool, args []string) {
+	request, err := http.NewRequest(args[1], ts.Getenv(args[0]+"_EMULATOR")+"/emulator/"+args[2], strings.NewReader(strings.Join(args[3:], " ")))
+	ts.Check(err)
+	response, err := http.DefaultClient.Do(request)
 	ts.Check(err)
 	defer response.Body.Close()
 	if response.StatusCode >= 300 {

@@ -60,6 +60,7 @@ GOGC, GOMEMLIMIT: of the Go runtime`},
 	f.StringVar(&o.redirectPath, "redirect-path", "/auth/callback", "where Discord sends people back")
 	f.StringSliceVar(&o.allowRedirect, "allow-redirect", nil, "a redirect URI of clients to allow exactly, beside https and loopback (repeatable)")
 	addClientFlags(f, &o.clients)
+	addAccessFlags(f, &o.access)
 	f.StringSliceVar(&o.allowOrigin, "allow-origin", nil, "an origin whose pages may call /mcp (repeatable)")
 	f.StringVar(&o.proxy, "proxy", "", "protect the MCP server at this URL instead of the built-in tools")
 	addStoreFlags(f, o)
@@ -100,12 +101,14 @@ func (p *program) serve(ctx context.Context, o *serveOptions) error {
 	if o.dev {
 		o.clientID, o.clientSecret = emulator.DefaultClientID, emulator.DefaultClientSecret
 		if o.discordURL == discord.DefaultURL {
-			e, err := startEmulator(ctx, o.emulatorAddr, []string{o.baseURL + o.redirectPath}, logger)
+			e, err := startEmulator(ctx, o.emulatorAddr, emulator.Config{
+				RedirectURIs: []string{o.baseURL + o.redirectPath}, WebhookURL: o.baseURL + authserver.WebhookPath, Logger: logger,
+			})
 			if err != nil {
 				return err
 			}
 			defer e.stop()
-			o.discordURL = e.url
+			o.discordURL, o.access.webhookKey = e.url, e.WebhookPublicKey()
 		}
 	}
 	seen, err := newObserving(ctx, o.observe, logger)
@@ -199,6 +202,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger, seen 
 		AccessTokenTTL: o.accessTokenTTL, RefreshGrace: o.refreshGrace, GrantTTL: o.grantTTL, OutageGrace: o.outageGrace, Audit: seen.events(), Logger: logger,
 	}
 	o.clients.configure(&config)
+	o.access.configure(&config)
 	s.auth, err = authserver.New(ctx, config)
 	if err != nil {
 		return nil, fromAuthserver(err)

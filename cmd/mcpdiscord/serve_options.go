@@ -27,6 +27,7 @@ type serveOptions struct {
 	emulatorAddr, adminSocket   string
 	door                        doorFlags
 	clients                     clientFlags
+	access                      accessFlags
 	logs                        logFlags
 	observe                     observeFlags
 	signingKeys, encryptionKeys [][]byte
@@ -52,6 +53,9 @@ func (p *program) completeServe(o *serveOptions) error {
 		return err
 	}
 	if err := o.clients.complete(); err != nil {
+		return err
+	}
+	if err := o.access.complete(p.environ); err != nil {
 		return err
 	}
 	if err := o.door.complete(o.baseURL); err != nil {
@@ -94,7 +98,11 @@ func (p *program) completeDev(o *serveOptions) error {
 			return usageError("with --dev, --discord-url (DISCORD_URL) is an emulator on this machine", "leave it out to start one, or give --discord-url http://127.0.0.1:8001", err)
 		}
 	}
-	for _, name := range []string{"DISCORD_CLIENT_ID", "DISCORD_CLIENT_SECRET"} {
+	ignored := []string{"DISCORD_CLIENT_ID", "DISCORD_CLIENT_SECRET"}
+	if o.discordURL == discord.DefaultURL { // our emulator has a key of its own
+		ignored = append(ignored, "DISCORD_PUBLIC_KEY")
+	}
+	for _, name := range ignored {
 		if p.getenv(name) != "" {
 			o.environmentIgnored = append(o.environmentIgnored, name)
 		}
