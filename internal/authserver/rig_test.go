@@ -50,6 +50,7 @@ type rig struct {
 	clock  *clock
 	log    *logBuffer
 	web    *web // where documents of clients are
+	still  bool // the emulator listens nowhere either: for a test with fake time
 }
 
 // newRig starts a rig on loopbackBase with the scopes identify, and email and
@@ -126,6 +127,9 @@ func (r *rig) with(t testing.TB) *rig {
 // RoundTrip serves requests to the base URL in process; others go out.
 func (r *rig) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !strings.HasPrefix(req.URL.String(), r.base+"/") {
+		if r.still {
+			return inProcess{r.emu}.RoundTrip(req)
+		}
 		return http.DefaultTransport.RoundTrip(req)
 	}
 	in := req.Clone(req.Context())
