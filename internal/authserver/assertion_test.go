@@ -309,7 +309,7 @@ func TestAssertionKeysInDocument(t *testing.T) {
 // What is kept of keys is bounded, and weak ones are none.
 func TestKeysRefused(t *testing.T) {
 	t.Parallel()
-	weak, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // refusing it is the point
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}

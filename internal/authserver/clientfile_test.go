@@ -70,9 +70,9 @@ func TestClientFile(t *testing.T) {
 	if a := r.browser().authorize("desktop"); !strings.Contains(a.Body, "Company App") {
 		t.Errorf("page %d %s", a.Status, a.Body)
 	}
-	s := r.login("desktop")
+	r.login("desktop")
 	r.clock.Add(100 * 24 * time.Hour) // never unused for too long
-	s = r.login("desktop")
+	s := r.login("desktop")
 	r.uses(s.access)
 	if n := r.store.count(t, authserver.KindClient); n != 0 {
 		t.Errorf("%d clients are stored", n)
