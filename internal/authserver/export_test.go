@@ -58,3 +58,6 @@ func (s *Server) ReadDocument(at string, body []byte) ([]string, error) {
 	}
 	return c.RedirectURIs, nil
 }
+
+// FetchesByProxy says whether documents may be fetched through a proxy.
+func (s *Server) FetchesByProxy() bool { return s.documents.http.Proxy != nil }

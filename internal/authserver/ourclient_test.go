@@ -29,7 +29,7 @@ func TestOurClientByItsDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	var registered atomic.Int64
-	transport := inProcess(func(req *http.Request) *http.Response {
+	transport := directTransport(func(req *http.Request) *http.Response {
 		if req.URL.Path == "/register" {
 			registered.Add(1)
 		}
@@ -67,11 +67,11 @@ func TestOurClientByItsDocument(t *testing.T) {
 	}
 }
 
-// inProcess serves requests without a network.
-type inProcess func(req *http.Request) *http.Response
+// directTransport serves requests without a network.
+type directTransport func(req *http.Request) *http.Response
 
 // RoundTrip implements http.RoundTripper.
-func (f inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
+func (f directTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	in := req.Clone(req.Context())
 	in.RequestURI, in.RemoteAddr, in.Host = req.URL.RequestURI(), "127.0.0.1:4711", req.URL.Host
 	if in.Body == nil {
