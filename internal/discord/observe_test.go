@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 
 func TestObserve(t *testing.T) {
 	t.Parallel()
-	status := http.StatusOK
+	var answer atomic.Int64 // a status; 0 breaks off
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		status := int(answer.Load())
 		if status == 0 {
 			panic(http.ErrAbortHandler)
 		}
@@ -40,7 +42,8 @@ func TestObserve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, status = range []int{200, 0, 403, 401, 500, 429, 200} {
+	for _, status := range []int64{200, 0, 403, 401, 500, 429, 200} {
+		answer.Store(status)
 		_, _ = c.CurrentUser(t.Context(), "token")
 	}
 	const op = "get current user: "
