@@ -16,7 +16,6 @@ type nodeStore struct {
 	deaf       atomic.Bool           // changes are not told, and nobody knows
 	fails      atomic.Pointer[error] // what every call answers; nil: the store's answer
 	hangs      atomic.Bool           // calls wait for their end
-	dead       atomic.Bool           // as after kill -9: nothing is written, nothing answered
 }
 
 // shared is a change that puts a server onto a node of its own.
