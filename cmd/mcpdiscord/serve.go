@@ -90,7 +90,7 @@ func (p *program) serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	if o.check {
-		return p.checkServe(ctx, o, logger)
+		return p.checkServe(ctx, o)
 	}
 	tuneGarbageCollector(p.getenv)
 	listeners, err := listen(o)
@@ -170,6 +170,18 @@ type serving struct {
 	store  *store.Opened
 }
 
+// upstream is Discord, as the flags name it.
+func (o *serveOptions) upstream(observe discord.Observe, logger *slog.Logger) (*discord.Client, error) {
+	upstream, err := discord.New(discord.Config{
+		URL: o.discordURL, ClientID: o.clientID, ClientSecret: o.clientSecret,
+		RedirectURI: o.baseURL + o.redirectPath, Version: buildVersion(), Observe: observe, Logger: logger,
+	})
+	if err != nil {
+		return nil, usageError("the Discord application is not usable: "+err.Error(), guide, err)
+	}
+	return upstream, nil
+}
+
 func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger, seen *observing) (_ *serving, err error) {
 	s := &serving{}
 	defer func() {
@@ -180,20 +192,19 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger, seen 
 	if err := o.door.open(o.baseURL, logger); err != nil {
 		return nil, err
 	}
-	upstream, err := discord.New(discord.Config{
-		URL: o.discordURL, ClientID: o.clientID, ClientSecret: o.clientSecret,
-		RedirectURI: o.baseURL + o.redirectPath, Version: buildVersion(), Observe: seen.discord(), Logger: logger,
-	})
+	upstream, err := o.upstream(seen.discord(), logger)
 	if err != nil {
-		return nil, usageError("the Discord application is not usable: "+err.Error(), guide, err)
+		return nil, err
 	}
 	s.store, err = store.Open(ctx, store.Config{URL: o.store, SigningKeys: o.signingKeys, EncryptionKeys: o.encryptionKeys, Observe: seen.store(), Logger: logger})
 	if err != nil {
 		return nil, err
 	}
 	// Before the store is bound to an application id that may be a typo.
-	if err := probe(ctx, upstream, o.check, logger); err != nil {
-		return nil, err
+	if !o.check { // which has done so
+		if err := probe(ctx, upstream, false, logger); err != nil {
+			return nil, err
+		}
 	}
 	config := authserver.Config{
 		BaseURL: o.baseURL, Discord: upstream, DiscordURL: o.boundTo(), ApplicationID: o.clientID,

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
@@ -95,30 +92,6 @@ func (p *program) keys(variable string) ([][]byte, error) {
 		return nil, usageError(variable+" is not a key of at least 32 bytes, or several with commas between", refused.Hint, err)
 	}
 	return keys, err
-}
-
-// checkServe does all that a start does, but for listening.
-func (p *program) checkServe(ctx context.Context, o *serveOptions, logger *slog.Logger) error {
-	if o.baseURL == "" {
-		_, port, err := net.SplitHostPort(o.addr)
-		if err != nil {
-			return usageError(fmt.Sprintf("%q is not host:port", o.addr), "give --addr 127.0.0.1:8000", err)
-		}
-		o.baseURL = o.door.scheme() + "://localhost:" + port
-	}
-	o.observe.metricsAddr = "" // a server that runs has it
-	seen, err := newObserving(ctx, o.observe, logger)
-	if err != nil {
-		return err
-	}
-	defer seen.close()
-	running, err := newServing(ctx, o, logger, seen)
-	if err != nil {
-		return err
-	}
-	defer running.close()
-	p.note("The configuration, the store and the Discord application are good.")
-	return nil
 }
 
 // unchecked is what --check says where Discord does not answer.

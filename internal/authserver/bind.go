@@ -35,6 +35,43 @@ func (e *BindError) Error() string {
 	return fmt.Sprintf("the store belongs to the %s %s, not %s", e.What, e.Stored, e.Configured)
 }
 
+// fits refuses what is stored where it is another server's.
+func (r *keyring) fits(stored, ours *binding) error {
+	switch {
+	case stored.Issuer != ours.Issuer:
+		return &BindError{What: "base URL", Stored: stored.Issuer, Configured: ours.Issuer}
+	case stored.ApplicationID != ours.ApplicationID:
+		return &BindError{What: "Discord application", Stored: stored.ApplicationID, Configured: ours.ApplicationID}
+	case stored.DiscordURL != ours.DiscordURL:
+		return &BindError{What: "Discord URL", Stored: stored.DiscordURL, Configured: ours.DiscordURL}
+	case r.named(stored.KeyID) == nil: // tokens are signed with one that we do not have
+		return &BindError{What: "signing key"}
+	}
+	return nil
+}
+
+// CheckBinding says whether New would take the store of a configuration, with
+// New's errors, and changes nothing. It looks at BaseURL, ApplicationID,
+// DiscordURL, Store and SigningKeys alone.
+func CheckBinding(ctx context.Context, cfg Config) error {
+	ring, err := deriveKeyring(cfg.SigningKeys)
+	if err != nil {
+		return err
+	}
+	rec, err := cfg.Store.Get(ctx, KindMeta, bindingID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return storeError("reading", KindMeta, err)
+	}
+	stored, err := decode[binding](KindMeta, rec.Value)
+	if err != nil {
+		return err
+	}
+	return ring.fits(stored, &binding{Issuer: cfg.BaseURL, ApplicationID: cfg.ApplicationID, DiscordURL: cfg.DiscordURL})
+}
+
 // bind claims an empty store and refuses one that is another server's.
 func (s *Server) bind(ctx context.Context) error {
 	ours := binding{Issuer: s.cfg.BaseURL, ApplicationID: s.cfg.ApplicationID, DiscordURL: s.cfg.DiscordURL, KeyID: s.keys.kid}
@@ -46,17 +83,8 @@ func (s *Server) bind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case stored.Issuer != ours.Issuer:
-		return &BindError{What: "base URL", Stored: stored.Issuer, Configured: ours.Issuer}
-	case stored.ApplicationID != ours.ApplicationID:
-		return &BindError{What: "Discord application", Stored: stored.ApplicationID, Configured: ours.ApplicationID}
-	case stored.DiscordURL != ours.DiscordURL:
-		return &BindError{What: "Discord URL", Stored: stored.DiscordURL, Configured: ours.DiscordURL}
-	case s.keys.named(stored.KeyID) == nil: // tokens are signed with one that we do not have
-		return &BindError{What: "signing key"}
-	case stored.KeyID == ours.KeyID:
-		return nil
+	if err := s.keys.fits(stored, &ours); err != nil || stored.KeyID == ours.KeyID {
+		return err
 	}
 	return update(ctx, s, KindMeta, bindingID, func(old *binding) (*binding, time.Time, error) {
 		if old == nil || s.keys.named(old.KeyID) == nil {

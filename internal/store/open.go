@@ -287,6 +287,11 @@ func fits(ctx context.Context, s authserver.Store, cfg Config, path string) erro
 	if err != nil && !errors.Is(err, ErrSealed) {
 		return err
 	}
+	return misfit(cfg, path, err)
+}
+
+// misfit says which key does not fit the store.
+func misfit(cfg Config, path string, err error) error {
 	e := &Error{
 		Message: fmt.Sprintf("STORAGE_ENCRYPTION_KEY does not fit the store %s", path),
 		Hint:    "set it to what it was when the store was made, or to NEW,OLD to change it, or unset it if there was none",
