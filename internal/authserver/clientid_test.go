@@ -327,3 +327,24 @@ func TestPublicAddress(t *testing.T) {
 		t.Error("no address counts as public")
 	}
 }
+
+// A document that is fetched anew takes nothing from what keeps its client from
+// eviction.
+func TestDocumentKeepsItsGrants(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.host(appURL, jsonPage(documentOf(appURL), "Cache-Control", "no-store"))
+	r.login(appURL)
+	kept := func() time.Time {
+		page, _, err := r.store.List(t.Context(), authserver.KindClient, "")
+		if err != nil || len(page) != 1 {
+			t.Fatalf("records %v, %v", page, err)
+		}
+		return record[authserver.Client](r, authserver.KindClient, page[0].ID).GrantUntil
+	}
+	before := kept()
+	r.browser().authorize(appURL).isPage(t, http.StatusOK)
+	if n := r.web.fetches(appURL); n != 2 || before.IsZero() || !kept().Equal(before) {
+		t.Errorf("%d fetches; kept until %v, then %v", n, before, kept())
+	}
+}
