@@ -87,9 +87,12 @@ func TestDocumentRefused(t *testing.T) {
 		page http.HandlerFunc
 		want string // told to the person; "" for the one sentence that says nothing
 	}{
-		"not found":       {http.NotFound, ""},
-		"server error":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, ""},
-		"created":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated); _, _ = w.Write([]byte(`{}`)) }, ""},
+		"not found":    {http.NotFound, ""},
+		"server error": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, ""},
+		"created": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusCreated)
+			_, _ = w.Write([]byte(`{}`))
+		}, ""},
 		"HTML":            {jsonPage(documentOf(appURL), "Content-Type", "text/html"), ""},
 		"no content type": {jsonPage(documentOf(appURL), "Content-Type", ""), ""},
 		"no JSON":         {jsonPage(`{"client_id":"` + appURL), ""},
