@@ -54,8 +54,12 @@ func (c *checkup) try(what, good string, err error) bool {
 	if e.hint != "" {
 		text += " (" + strings.ReplaceAll(e.hint, "{program}", c.p.name) + ")"
 	}
-	c.line("✗", what, text)
-	c.failed++
+	if e.code == exitUnavailable { // it keeps no server from starting, but is no yes
+		c.warn(what, text)
+	} else {
+		c.line("✗", what, text)
+		c.failed++
+	}
 	// What is wrong with the configuration is worse than what is wrong with the
 	// machine, and that is worse than what may pass.
 	order := []int{exitUnavailable, exitFailure, exitUsage}
@@ -114,14 +118,14 @@ func (p *program) checkServe(ctx context.Context, o *serveOptions) error {
 	if c.worst == nil {
 		return nil
 	}
-	message := fmt.Sprintf("serve would not start: %d checks failed", c.failed)
+	message, mark := fmt.Sprintf("serve would not start: %d checks failed", c.failed), "✗"
 	switch {
 	case c.worst.code == exitUnavailable:
-		message = "not everything could be checked; serve would start"
+		message, mark = "not everything could be checked; serve would start", "!"
 	case c.failed == 1:
 		message = "serve would not start: a check failed"
 	}
-	return &userError{code: c.worst.code, kind: c.worst.kind, message: message, hint: "see the lines that begin with ✗", err: c.worst}
+	return &userError{code: c.worst.code, kind: c.worst.kind, message: message, hint: "see the lines that begin with " + mark, err: c.worst}
 }
 
 // address binds where the server is to listen and lets go of it. It says
