@@ -120,7 +120,7 @@ func TestRealRedisNarrowUser(t *testing.T) {
 	s := openWith(t, cfg)
 	changes := watchChanges(t, s)
 	create(t, s, authserver.KindGrant, "a", "1")
-	if got := <-changes; got != "grant a" {
+	if got := next(t, changes); got != "grant a" {
 		t.Errorf("change is %q", got)
 	}
 	if _, _, err := s.List(t.Context(), authserver.KindGrant, ""); err != nil {
@@ -165,10 +165,7 @@ func TestRealRedisPaused(t *testing.T) {
 	poll(t, "the store works again", func() bool {
 		return s.Update(ctx, authserver.KindGrant, "c", count(nil)) == nil
 	})
-	for change := range changes {
-		if change == "grant c" {
-			break
-		}
+	for next(t, changes) != "grant c" {
 	}
 	// Create was sent twice and may have been done late: once.
 	if _, err := s.Take(ctx, authserver.KindGrant, "b"); err != nil && !errors.Is(err, authserver.ErrNotFound) {

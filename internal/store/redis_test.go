@@ -126,7 +126,7 @@ func TestRedisOutcomeUnknown(t *testing.T) {
 		t.Errorf("a is %q, want 3", got)
 	}
 	for range 2 { // ours, and the other's
-		if got := <-changes; got != "grant a" {
+		if got := next(t, changes); got != "grant a" {
 			t.Errorf("change is %q", got)
 		}
 	}
@@ -150,6 +150,18 @@ func watchChanges(t *testing.T, s authserver.Store) <-chan string {
 	return changes
 }
 
+// next waits for a change.
+func next(t *testing.T, changes <-chan string) string {
+	t.Helper()
+	select {
+	case change := <-changes:
+		return change
+	case <-time.After(10 * time.Second):
+		t.Fatal("a change did not come")
+		return ""
+	}
+}
+
 // A node hears of each change of another, once it is there to be read.
 func TestRedisFeedOfOtherNodes(t *testing.T) {
 	t.Parallel()
@@ -161,15 +173,14 @@ func TestRedisFeedOfOtherNodes(t *testing.T) {
 	}
 	defer stranger.Close()
 	changes, own := watchChanges(t, a), watchChanges(t, b)
-	var want []string
 	for i := range 50 {
 		create(t, stranger, authserver.KindGrant, "of another deployment", "1")
 		id := strconv.Itoa(i)
 		create(t, b, authserver.KindGrant, id, id)
-		if got := <-own; got != "grant "+id {
+		if got := next(t, own); got != "grant "+id {
 			t.Fatalf("the writer heard of %q before Create returned", got)
 		}
-		if got := <-changes; got != "grant "+id {
+		if got := next(t, changes); got != "grant "+id {
 			t.Fatalf("change is %q", got)
 		}
 		if got := get(t, a, authserver.KindGrant, id); string(got) != id {
@@ -180,7 +191,7 @@ func TestRedisFeedOfOtherNodes(t *testing.T) {
 		}
 	}
 	if len(own) > 0 || len(changes) > 0 {
-		t.Errorf("more changes than writes: %v, want %v", <-own, want)
+		t.Errorf("%d and %d changes too many", len(own), len(changes))
 	}
 }
 
@@ -196,10 +207,10 @@ func TestRedisHangs(t *testing.T) {
 	<-ready
 	p.hang()
 	var wg sync.WaitGroup
-	for i := range 64 { // more than there are connections, half of them on one record
+	for i := range 64 { // more than there are connections, and eight for each record
 		wg.Go(func() {
 			within(t, "Update", func() error {
-				return s.Update(context.Background(), authserver.KindGrant, strconv.Itoa(i/2), count(nil))
+				return s.Update(context.Background(), authserver.KindGrant, strconv.Itoa(i/8), count(nil))
 			})
 		})
 	}
