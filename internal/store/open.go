@@ -71,7 +71,7 @@ const (
 // kinds are those under which the authorization server keeps records.
 var kinds = []authserver.Kind{
 	authserver.KindMeta, authserver.KindClient, authserver.KindAuthorization,
-	authserver.KindCode, authserver.KindGrant, authserver.KindUpstream, authserver.KindAssertion,
+	authserver.KindCode, authserver.KindGrant, authserver.KindUpstream, authserver.KindAssertion, authserver.KindAccess,
 }
 
 // Open opens the store that cfg names, and makes it and its key file where

@@ -67,7 +67,13 @@ func TestKeyRotation(t *testing.T) {
 			for i := range n {
 				create(t, s, authserver.KindGrant, fmt.Sprint(i), "1")
 			}
-			create(t, s, authserver.KindClient, "c", "1")
+			others := []authserver.Kind{
+				authserver.KindMeta, authserver.KindClient, authserver.KindAuthorization, authserver.KindCode,
+				authserver.KindUpstream, authserver.KindAssertion, authserver.KindAccess,
+			}
+			for _, kind := range others {
+				create(t, s, kind, "c", "1")
+			}
 			closeStore(t, s)
 			wantRefused(t, with(otherKey), "STORAGE_ENCRYPTION_KEY does not fit")
 
@@ -79,7 +85,7 @@ func TestKeyRotation(t *testing.T) {
 			if got := get(t, s, authserver.KindGrant, "7"); string(got) != "1" {
 				t.Errorf("7 is %q", got)
 			}
-			if line := wantLine(t, lines, "store_resealed"); !strings.Contains(line, fmt.Sprintf("records=%d", n+1)) {
+			if line := wantLine(t, lines, "store_resealed"); !strings.Contains(line, fmt.Sprintf("records=%d", n+len(others))) {
 				t.Errorf("log says %s", line)
 			}
 			closeStore(t, s)
@@ -90,6 +96,11 @@ func TestKeyRotation(t *testing.T) {
 			for i := range n {
 				if got := get(t, s, authserver.KindGrant, fmt.Sprint(i)); string(got) != "1" {
 					t.Fatalf("%d is %q", i, got)
+				}
+			}
+			for _, kind := range others {
+				if got := get(t, s, kind, "c"); string(got) != "1" {
+					t.Fatalf("%s is %q", kind, got)
 				}
 			}
 			if n := s.Unopened(); n != 0 {
