@@ -67,10 +67,15 @@ func (s *Server) signInClient(ctx context.Context, id string) (*Client, error) {
 	if c != nil && now.Before(c.FreshUntil) {
 		return c, nil
 	}
-	switch err := s.fetchClient(ctx, u, c != nil); {
+	limited := s.countAddress(ctx, limitDocuments)
+	err = limited
+	if err == nil {
+		err = s.fetchClient(ctx, u, c != nil)
+	}
+	switch {
 	case err == nil:
 		return s.client(ctx, id)
-	case errors.Is(err, errFetchLimit) && c != nil && now.Before(c.FetchedAt.Add(maxFresh)):
+	case (limited != nil || errors.Is(err, errFetchLimit)) && c != nil && now.Before(c.FetchedAt.Add(maxFresh)):
 		return c, nil // a flood of others is not this client's fault
 	default:
 		return nil, err
@@ -115,7 +120,7 @@ func (s *Server) fetchableURL(raw string) (*url.URL, error) {
 		return nil, errors.New("not in its canonical form")
 	case !strings.Contains(host, "."), last == "", strings.Trim(last[:1], "0123456789") == "":
 		return nil, errors.New("no public host name")
-	case u.Host == s.base.Host:
+	case strings.TrimSuffix(u.Host, ":443") == strings.TrimSuffix(s.base.Host, ":443"):
 		return nil, errors.New("this server itself")
 	case !s.allowsDocumentsOf(host):
 		return nil, errors.New("a host that is not allowed")

@@ -31,6 +31,7 @@ const (
 	fetchBurst     = 100
 	hostBurst      = 5 // from one site at once; then one a second
 	maxFetchHosts  = 4_096
+	maxDialed      = 4 // addresses of one name
 
 	// Bounds of how long what was fetched is fresh.
 	minFresh     = 5 * time.Minute
@@ -106,9 +107,13 @@ func (f *fetcher) dialPublic(ctx context.Context, network, address string) (net.
 		return nil, err
 	}
 	err = fmt.Errorf("%s has no address of the public internet", host)
+	dialed := 0
 	for _, addr := range addrs {
 		if !publicAddress(addr) {
 			continue
+		}
+		if dialed++; dialed > maxDialed { // whose addresses they are its owner decides alone
+			break
 		}
 		var conn net.Conn
 		if conn, err = f.dial(ctx, network, net.JoinHostPort(addr.Unmap().String(), port)); err == nil {

@@ -41,7 +41,7 @@ func (l *Limits) byName() map[string]*int {
 	}
 }
 
-// Names of what is counted. The last two have no setting.
+// Names of what is counted. The last three have no setting.
 const (
 	limitRegister  = "register"
 	limitAuthorize = "authorize"
@@ -51,6 +51,7 @@ const (
 	limitRefresh   = "refresh"
 	limitClients   = "clients"
 	limitSignIn    = "signin"
+	limitDocuments = "documents"
 )
 
 // ParseLimits reads items like register=300. Who is not named keeps the
@@ -90,6 +91,9 @@ const (
 	// sign-ins get, and few enough for others to wait their turn.
 	signInsAtOnce = 30
 	signInWindow  = 5 * time.Second
+	// documentsOfAddress are fetches for one address. Slow ones, of 5 s each,
+	// take less than one of the places for fetches.
+	documentsOfAddress = 100
 )
 
 func (l Limits) table(maxClients int) map[string]*limit {
@@ -108,6 +112,7 @@ func (l Limits) table(maxClients int) map[string]*limit {
 		limitRefresh:   per(l.Refresh, 3000),
 		limitClients:   {most: int64(max(minClientShare, maxClients/clientShare)), window: clientYoung + clientTouch},
 		limitSignIn:    {most: signInsAtOnce, window: signInWindow},
+		limitDocuments: {most: documentsOfAddress, window: limitWindow},
 	}
 }
 
