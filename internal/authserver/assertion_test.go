@@ -286,6 +286,7 @@ func TestAssertionKeysURI(t *testing.T) {
 	r.clock.Add(48 * time.Hour)
 	in.take(in.renew(show(next)...)) // or talks nonsense
 	r.host(keyURL, jsonPage(documentOf(keyURL, "token_endpoint_auth_method", "private_key_jwt", "jwks_uri", "https://127.0.0.1/keys")))
+	r.clock.Add(2 * time.Hour)
 	r.browser().authorize(keyURL).isPage(t, http.StatusBadRequest)
 }
 

@@ -21,6 +21,11 @@ const (
 	maxRSA     = 4096
 	keysPause  = time.Minute // before keys are fetched once more for one that is not among them
 	keyUseSign = "sig"
+
+	// keysStale is how long keys are good that are not fresh and cannot be
+	// fetched: longer than most outages, and the longest that a stolen key
+	// outlives its withdrawal.
+	keysStale = 7 * 24 * time.Hour
 )
 
 // assertionAlgorithms are those that clients may sign with: no symmetric one,
@@ -88,34 +93,58 @@ func algorithmOf(key any) jose.SignatureAlgorithm {
 }
 
 // clientKeys are the keys that a signature of a client can be checked with.
-// They are fetched anew when they are not fresh, or lack the key that a client
-// names; and when that is not possible now, the ones from before are good: a
-// host that is away ends no sign-in.
+// They, and the document that says where they are, are fetched anew when they
+// are not fresh, or lack the key that a client names. When that is not possible
+// the ones from before are good for some time: a host that is away ends no
+// sign-in. Nor does it later: whether a key was withdrawn cannot be told then.
 func (s *Server) clientKeys(ctx context.Context, c *Client, header jose.Header) ([]jose.JSONWebKey, error) {
 	found := matching(c.Keys, header)
 	if c.fixed {
 		return found, nil
 	}
-	at, until := c.FetchedAt, c.FreshUntil
-	if c.KeysURI != "" {
-		at, until = c.KeysAt, c.KeysUntil
-	}
 	now := s.now()
-	if len(found) > 0 && now.Before(until) || now.Before(at.Add(keysPause)) {
-		return found, nil
+	due := func(at, until time.Time, missing bool) bool {
+		return (missing || !now.Before(until)) && !now.Before(at.Add(keysPause))
 	}
-	if err := s.fetchKeys(ctx, c); err != nil {
-		s.log.WarnContext(ctx, "client keys not fetched", "client_id", c.ID, "error", err)
-		if len(c.Keys) == 0 {
-			return nil, errUnavailableKeys(err)
+	var err error
+	good := c.FreshUntil.Add(keysStale)
+	if due(c.FetchedAt, c.FreshUntil, len(found) == 0 && c.KeysURI == "") {
+		c, err = s.renewed(ctx, c, s.fetchDocument)
+	}
+	found = matching(c.Keys, header)
+	if c.KeysURI != "" && due(c.KeysAt, c.KeysUntil, len(found) == 0) {
+		if until := c.KeysUntil.Add(keysStale); until.Before(good) {
+			good = until
 		}
+		var keysErr error
+		c, keysErr = s.renewed(ctx, c, s.fetchKeys)
+		err = errors.Join(err, keysErr)
+		found = matching(c.Keys, header)
+	}
+	if err == nil {
 		return found, nil
 	}
-	c, err := s.client(ctx, c.ID)
-	if err != nil {
-		return nil, err
+	s.log.WarnContext(ctx, "client keys not fetched", "client_id", c.ID, "error", err)
+	if len(found) == 0 || !now.Before(good) {
+		return nil, errUnavailableKeys(err)
 	}
-	return matching(c.Keys, header), nil
+	return found, nil
+}
+
+// renewed is a client after a fetch; one that failed leaves it as it was.
+func (s *Server) renewed(ctx context.Context, c *Client, fetch func(context.Context, *Client) error) (*Client, error) {
+	err := s.countAddress(ctx, limitDocuments)
+	if err == nil {
+		err = fetch(ctx, c)
+	}
+	if err != nil {
+		return c, err
+	}
+	stored, err := s.client(ctx, c.ID)
+	if err != nil {
+		return c, err
+	}
+	return stored, nil
 }
 
 // matching are the keys that a header can mean.
@@ -129,14 +158,20 @@ func matching(keys []jose.JSONWebKey, header jose.Header) []jose.JSONWebKey {
 	return found
 }
 
-// fetchKeys fetches a client's keys, or the document that has them.
+// fetchDocument fetches a client's document once more.
+func (s *Server) fetchDocument(ctx context.Context, c *Client) error {
+	u, err := s.documentURL(c.ID)
+	if err != nil {
+		return err
+	}
+	return s.fetchClient(ctx, u, true)
+}
+
+// fetchKeys fetches a client's keys from their own URL.
 func (s *Server) fetchKeys(ctx context.Context, c *Client) error {
 	id, err := s.documentURL(c.ID)
 	if err != nil {
 		return err
-	}
-	if c.KeysURI == "" {
-		return s.fetchClient(ctx, id, true)
 	}
 	u, err := s.fetchableURL(c.KeysURI)
 	if err != nil {
