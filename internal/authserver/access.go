@@ -267,8 +267,8 @@ func (s *Server) askMember(ctx context.Context, userID string, token discord.Sec
 
 // described is a user in words for the user.
 func (u User) described() string {
-	name := cleanName(u.Username, maxServerName)
-	if global := cleanName(u.GlobalName, maxServerName); global != "" {
+	name := cleanName(u.Username)
+	if global := cleanName(u.GlobalName); global != "" {
 		return global + " (" + name + ")"
 	}
 	return name

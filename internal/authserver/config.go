@@ -25,8 +25,7 @@ const (
 	minSigningKey   = 32          // bytes
 	minLifetime     = time.Second // tokens count whole seconds
 	maxLifetime     = 10 * 365 * 24 * time.Hour
-	maxAllowScopes  = 32  // configured scopes
-	maxServerName   = 100 // runes
+	maxAllowScopes  = 32 // configured scopes
 	scopeIdentify   = "identify"
 	scopeEmail      = "email"
 	scopeGuilds     = "guilds"
@@ -67,7 +66,7 @@ func (cfg *Config) complete() (baseURL, error) {
 			return base, fmt.Errorf("a signing key has %d bytes, fewer than %d", len(key), minSigningKey)
 		}
 	}
-	cfg.ServerName = cmp.Or(cleanName(cfg.ServerName, maxServerName), base.Host)
+	cfg.ServerName = cmp.Or(cleanName(cfg.ServerName), base.Host)
 	cfg.RedirectPath = cmp.Or(cfg.RedirectPath, defaultRedirectPath)
 	if err := checkRedirectPath(cfg.RedirectPath); err != nil {
 		return base, err

@@ -130,7 +130,7 @@ func (s *Server) newClient(reg *registration) (*Client, error) {
 	if len(reg.Name) > maxNameBytes {
 		return nil, errClientMetadata("client_name is too long")
 	}
-	c.Name = cleanName(reg.Name, maxNameRunes)
+	c.Name = cleanName(reg.Name)
 	scopes, err := parseScope(strings.Join(strings.Fields(reg.Scope), " "))
 	if err != nil {
 		return nil, errClientMetadata("scope is malformed")
@@ -163,7 +163,7 @@ func clientID(c *Client) (string, error) {
 // cleanName makes a name that can be shown next to ours: one line without
 // characters that are invisible, reorder the text around them, or pile up on
 // it.
-func cleanName(name string, maxRunes int) string {
+func cleanName(name string) string {
 	var b strings.Builder
 	marks := 0
 	for _, r := range name {
@@ -183,8 +183,8 @@ func cleanName(name string, maxRunes int) string {
 		b.WriteRune(r)
 	}
 	runes := []rune(strings.Join(strings.Fields(b.String()), " "))
-	if len(runes) > maxRunes {
-		runes = append(runes[:maxRunes-1], '…')
+	if len(runes) > maxNameRunes {
+		runes = append(runes[:maxNameRunes-1], '…')
 	}
 	return string(runes)
 }
