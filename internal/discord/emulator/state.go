@@ -13,7 +13,7 @@ import (
 
 // What the emulator holds at most, so that a flood cannot fill the machine.
 const (
-	maxUsers  = 100
+	maxUsers  = 500
 	maxGuilds = 200
 	maxCodes  = 1024 // the oldest go first
 	maxPairs  = 256  // per user; the oldest go first
