@@ -26,11 +26,19 @@ func ClientAddress(ctx context.Context) netip.Addr {
 // gets a /64 at least and any address in it.
 const subnetBits = 64
 
+// siteBits is the most of an IPv6 address that one subscriber commonly gets.
+const siteBits = 48
+
 // AddressNet is what limits count as one address: an IPv4 address, or the /64
 // of an IPv6 one.
-func AddressNet(addr netip.Addr) netip.Prefix {
+func AddressNet(addr netip.Addr) netip.Prefix { return network(addr, subnetBits) }
+
+// AddressSite is what may be one subscriber's as a whole: an IPv4 address, or
+// the /48 of an IPv6 one. It may be that of many people, too.
+func AddressSite(addr netip.Addr) netip.Prefix { return network(addr, siteBits) }
+
+func network(addr netip.Addr, bits int) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
-	bits := subnetBits
 	if addr.Is4() {
 		bits = addr.BitLen()
 	}

@@ -41,7 +41,10 @@ func (s *Server) json(h handler) http.Handler {
 func (s *Server) page(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.pages.headers(w.Header())
-		err := h(w, r)
+		err := opened(r)
+		if err == nil {
+			err = h(w, r)
+		}
 		if err == nil {
 			return
 		}
@@ -67,6 +70,17 @@ func (s *Server) page(h handler) http.Handler {
 		w.Header().Set("Location", target)
 		w.WriteHeader(http.StatusSeeOther)
 	})
+}
+
+// opened refuses what is fetched as a part of another website's page, where the
+// browser says so: no person sees it, and it must not use up what the address
+// of that page's visitors may ask for.
+func opened(r *http.Request) error {
+	site, dest := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Sec-Fetch-Dest")
+	if (site == "cross-site" || site == "same-site") && dest != "" && dest != "document" {
+		return errForbidden("This page is not for being shown inside of another one.", nil)
+	}
+	return nil
 }
 
 type errorBody struct {

@@ -28,7 +28,7 @@ type Limits struct {
 	Consent   int // POST /consent of one address: each is a record, and calls to Discord later; default 600
 	Callback  int // made-up states from one address; default 1,000
 	Token     int // made-up codes and tokens at /token and /revoke from one address; default 6,000
-	Refresh   int // refreshes of one user; default 3,000
+	Refresh   int // refreshes of one user, a quarter of them by one sign-in; default 3,000
 }
 
 const limitWindow = 10 * time.Minute
@@ -41,7 +41,7 @@ func (l *Limits) byName() map[string]*int {
 	}
 }
 
-// Names of what is counted. The last three have no setting.
+// Names of what is counted. The last four have no setting.
 const (
 	limitRegister  = "register"
 	limitAuthorize = "authorize"
@@ -52,6 +52,7 @@ const (
 	limitClients   = "clients"
 	limitSignIn    = "signin"
 	limitDocuments = "documents"
+	limitGrant     = "grant"
 )
 
 // ParseLimits reads items like register=300. Who is not named keeps the
@@ -87,6 +88,8 @@ type limit struct {
 const (
 	clientShare    = 16 // of the places for clients: one sixteenth, while clients are young
 	minClientShare = 16
+	grantShare     = 4 // of a user's refreshes: an app must not use up those of all others
+	siteFactor     = 2 // an IPv6 site gets twice what one address gets
 	// signInsAtOnce in signInWindow are a quarter of the calls to Discord that
 	// sign-ins get, and few enough for others to wait their turn.
 	signInsAtOnce = 30
@@ -103,13 +106,19 @@ func (l Limits) table(maxClients int) map[string]*limit {
 		}
 		return &limit{most: int64(most), window: limitWindow}
 	}
+	refresh := per(l.Refresh, 3000)
+	grant := &limit{most: refresh.most, window: limitWindow}
+	if grant.most > 0 {
+		grant.most = max(1, grant.most/grantShare)
+	}
 	return map[string]*limit{
 		limitRegister:  per(l.Register, 300),
 		limitAuthorize: per(l.Authorize, 1000),
 		limitConsent:   per(l.Consent, 600),
 		limitCallback:  per(l.Callback, 1000),
 		limitToken:     per(l.Token, 6000),
-		limitRefresh:   per(l.Refresh, 3000),
+		limitRefresh:   refresh,
+		limitGrant:     grant,
 		limitClients:   {most: int64(max(minClientShare, maxClients/clientShare)), window: clientYoung + clientTouch},
 		limitSignIn:    {most: signInsAtOnce, window: signInWindow},
 		limitDocuments: {most: documentsOfAddress, window: limitWindow},
@@ -155,20 +164,29 @@ func (s *Server) countAddress(ctx context.Context, name string) error {
 		return nil
 	}
 	// Addresses are personal data: the store gets a MAC.
-	return s.count(ctx, name, mac(s.keys.address, "address", []byte(AddressNet(addr).String())))
+	err := s.count(ctx, name, mac(s.keys.address, "address", []byte(AddressNet(addr).String())), 1)
+	if site := AddressSite(addr); err == nil && site.Addr().Is6() {
+		err = s.count(ctx, name, mac(s.keys.address, "site", []byte(site.String())), siteFactor)
+	}
+	return err
 }
 
-// countUser counts one more for a user.
-func (s *Server) countUser(ctx context.Context, name, userID string) error {
-	return s.count(ctx, name, mac(s.keys.address, "user", []byte(userID)))
+// countRefresh counts one more refresh of a user's sign-in.
+func (s *Server) countRefresh(ctx context.Context, g *Grant) error {
+	if err := s.count(ctx, limitGrant, mac(s.keys.address, "grant", []byte(g.ID)), 1); err != nil {
+		return err
+	}
+	return s.count(ctx, limitRefresh, mac(s.keys.address, "user", []byte(g.User.ID)), 1)
 }
 
-// count counts one more of name for whose, and returns a 429 *Error when that
-// is too much. Where the store cannot count nothing is refused: the handlers
-// fail by themselves then, and a limit must not log anybody out.
-func (s *Server) count(ctx context.Context, name, whose string) error {
+// count counts one more of name for whose, who gets factor times the limit, and
+// returns a 429 *Error when that is too much. Where the store cannot count
+// nothing is refused: the handlers fail by themselves then, and a limit must not
+// log anybody out.
+func (s *Server) count(ctx context.Context, name, whose string, factor int64) error {
 	l := s.limits.limits[name]
-	if l.most < 0 {
+	most := l.most * factor
+	if most < 0 {
 		return nil
 	}
 	now := s.now()
@@ -187,12 +205,12 @@ func (s *Server) count(ctx context.Context, name, whose string) error {
 		}
 		return nil
 	}
-	if n <= l.most {
+	if n <= most {
 		return nil
 	}
 	s.limits.setOver(key, now, until)
 	l.refused.Add(1)
-	if n == l.most+1 { // once in a window, on one node
+	if n == most+1 { // once in a window, on one node
 		s.event(ctx, Event{Type: EventRefused, Reason: "too many requests: " + name})
 	}
 	return errTooMany(until.Sub(now))

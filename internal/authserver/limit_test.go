@@ -207,16 +207,25 @@ func TestGarbageCodeReadsNothing(t *testing.T) {
 // refusal costs no sign-in.
 func TestLimitRefreshOfAUser(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, limits(authserver.Limits{Refresh: 5}))
+	r := newRig(t, limits(authserver.Limits{Refresh: 20}))
 	r.clock.Fix()
 	client := r.register("App")
 	s := r.login(client)
+	// One sign-in has a quarter: an app that somebody regrets to have let in
+	// does not take the others away from him.
 	for range 5 {
 		s.take(s.renew())
 	}
 	s.renew().tooMany(t)
 	s.renew().is(t, http.StatusTooManyRequests, "temporarily_unavailable")
 	r.uses(s.access)
+	for range 3 {
+		other := r.login(client)
+		for range 5 {
+			other.take(other.renew())
+		}
+	}
+	r.login(client).renew().tooMany(t)
 	r.clock.Add(10 * time.Minute)
 	s.take(s.renew())
 }
@@ -362,4 +371,60 @@ func TestAttack28ApprovalsOfAnAddress(t *testing.T) {
 	}
 	bystander.take(bystander.renew())
 	r.browser().from("203.0.113.7").code(client)
+}
+
+// Who has many networks of /64 in one of /48, as one subscriber may, gets
+// twice what an address gets; and a neighbour does not use up what is for all.
+func TestLimitOfASite(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, limits(authserver.Limits{Authorize: 5}))
+	r.clock.Fix()
+	client := r.register("App")
+	served := 0
+	for i := range 40 {
+		b := r.browser().from(fmt.Sprintf("2001:db8:1:%x::1", i/8))
+		if b.authorize(client).Status == http.StatusOK {
+			served++
+		}
+	}
+	if served != 10 {
+		t.Errorf("one /48 was served %d times, want 10", served)
+	}
+	r.browser().from("2001:db8:1:ffff::1").authorize(client).tooMany(t)
+	r.browser().from("2001:db8:2::1").authorize(client).isPage(t, http.StatusOK)
+	flood := r.browser().from("2001:db8:2:1::1")
+	for range 40 { // one /64 alone
+		flood.authorize(client)
+	}
+	r.browser().from("2001:db8:2:2::1").authorize(client).isPage(t, http.StatusOK)
+}
+
+// Pictures and frames of another web page do not use up the limit of its
+// visitors' address, nor make this server fetch documents.
+func TestLimitIsNotForOtherPages(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, limits(authserver.Limits{Authorize: 2, Callback: 2}))
+	r.clock.Fix()
+	r.host(appURL, jsonPage(documentOf(appURL)))
+	const address = "198.51.100.1"
+	for _, dest := range []string{"image", "iframe", "empty", "script", "fencedframe"} {
+		b := r.browser().from(address)
+		b.header.Set("Sec-Fetch-Site", "cross-site")
+		b.header.Set("Sec-Fetch-Dest", dest)
+		b.authorize(appURL).isPage(t, http.StatusForbidden)
+		b.get("/auth/callback?code=x&state=y").isPage(t, http.StatusForbidden)
+	}
+	if n := r.web.fetches(appURL); n != 0 {
+		t.Errorf("%d fetches", n)
+	}
+	b := r.browser().from(address) // a link on another site
+	b.header.Set("Sec-Fetch-Site", "cross-site")
+	b.header.Set("Sec-Fetch-Dest", "document")
+	b.authorize(appURL).isPage(t, http.StatusOK)
+	b.get("/auth/callback?code=x&state=y").isPage(t, http.StatusForbidden)
+	b = r.browser().from(address) // what is no browser
+	b.header.Set("Sec-Fetch-Mode", "cors")
+	b.authorize(appURL).isPage(t, http.StatusOK)
+	b.get("/auth/callback?code=x&state=y").isPage(t, http.StatusForbidden)
+	b.authorize(appURL).tooMany(t)
 }

@@ -102,7 +102,7 @@ func (s *Server) exchangeRefresh(w http.ResponseWriter, r *http.Request, shown *
 	if v := s.judgeRefresh(g, t, clientID, s.now()); !v.good() {
 		return nil, s.refuseRefresh(ctx, g, t, clientID, v)
 	}
-	if err := s.countUser(ctx, limitRefresh, g.User.ID); err != nil {
+	if err := s.countRefresh(ctx, g); err != nil {
 		return nil, err
 	}
 	scopes, err := s.refreshScopes(g, form)
