@@ -81,6 +81,7 @@ type Server struct {
 	documents *fetcher                           // see fetch.go
 	fixed     atomic.Pointer[map[string]*Client] // of the operator's file
 
+	storeID  string    // of the store that we are bound to, see bind.go
 	trail    *trail    // see audit.go
 	counters *counters // see stats.go
 }

@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -18,6 +19,7 @@ type binding struct {
 	ApplicationID string `json:"application_id"`
 	DiscordURL    string `json:"discord_url"`
 	KeyID         string `json:"key_id"` // of the key that signs
+	ID            string `json:"id"`     // random: of the store; "" in one that is older than this field
 }
 
 // BindError says that a store belongs to another server than the configured
@@ -50,6 +52,30 @@ func (r *keyring) fits(stored, ours *binding) error {
 	return nil
 }
 
+// errEmptied means that the store has lost its records while we ran: it was
+// emptied, or a replica without them took over.
+var errEmptied = errors.New("the store is not the one that this server began with: it was emptied, or replaced")
+
+// still finds out whether a store in which a record is missing is the one that
+// this server was bound to. In another one nothing is known to be missing:
+// clients would throw away tokens that are good. Only a start takes another.
+func (s *Server) still(ctx context.Context) error {
+	rec, err := s.cfg.Store.Get(ctx, KindMeta, bindingID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		stored, err := decode[binding](KindMeta, rec.Value)
+		if err != nil || stored.ID == s.storeID {
+			return err
+		}
+	}
+	if now := s.now(); s.limits.mayLog(now) {
+		s.log.ErrorContext(ctx, "store emptied or replaced", "hint", "put its records back; a restart takes it as it is, and everybody signs in again", "alarm", true)
+	}
+	return errEmptied
+}
+
 // CheckBinding says whether New would take the store of a configuration, with
 // New's errors, and changes nothing. It looks at BaseURL, ApplicationID,
 // DiscordURL, Store and SigningKeys alone.
@@ -74,7 +100,8 @@ func CheckBinding(ctx context.Context, cfg Config) error {
 
 // bind claims an empty store and refuses one that is another server's.
 func (s *Server) bind(ctx context.Context) error {
-	ours := binding{Issuer: s.cfg.BaseURL, ApplicationID: s.cfg.ApplicationID, DiscordURL: s.cfg.DiscordURL, KeyID: s.keys.kid}
+	ours := binding{Issuer: s.cfg.BaseURL, ApplicationID: s.cfg.ApplicationID, DiscordURL: s.cfg.DiscordURL, KeyID: s.keys.kid, ID: rand.Text()}
+	s.storeID = ours.ID
 	err := create(ctx, s, KindMeta, bindingID, &ours, time.Time{})
 	if err == nil || !errors.Is(err, ErrExists) {
 		return err
@@ -83,6 +110,7 @@ func (s *Server) bind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.storeID = stored.ID
 	if err := s.keys.fits(stored, &ours); err != nil || stored.KeyID == ours.KeyID {
 		return err
 	}

@@ -133,9 +133,12 @@ func (s *Server) readGrant(ctx context.Context, id string) (*grantState, error) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 	defer cancel()
 	rec, err := s.cfg.Store.Get(ctx, KindGrant, id)
+	if errors.Is(err, ErrNotFound) {
+		if err = s.still(ctx); err == nil {
+			return new(grantState), nil
+		}
+	}
 	switch {
-	case errors.Is(err, ErrNotFound):
-		return new(grantState), nil
 	case errors.Is(err, ErrSealed):
 		return nil, storeError("reading", KindGrant, err)
 	case err != nil:

@@ -54,8 +54,11 @@ func (s *Server) probe(ctx context.Context, o *outage, grantID string) {
 	for wait := probePauseMin; pause(ctx, wait); wait = min(2*wait, probePauseMax) {
 		call, cancel := context.WithTimeout(ctx, lookTimeout)
 		_, err := s.cfg.Store.Get(call, KindGrant, grantID)
+		if errors.Is(err, ErrNotFound) {
+			err = s.still(call)
+		}
 		cancel()
-		if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrSealed) {
+		if err == nil || errors.Is(err, ErrSealed) {
 			s.mem.away.Store(nil)
 			s.log.WarnContext(ctx, "store back", "away", s.now().Sub(o.since).String())
 			return

@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -30,6 +31,9 @@ func load[T any](ctx context.Context, s *Server, kind Kind, id string) (*T, erro
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	rec, err := s.cfg.Store.Get(ctx, kind, id)
+	if errors.Is(err, ErrNotFound) {
+		err = cmp.Or(s.still(ctx), err)
+	}
 	if err != nil {
 		return nil, storeError("reading", kind, err)
 	}
@@ -56,9 +60,12 @@ func create[T any](ctx context.Context, s *Server, kind Kind, id string, v *T, e
 func update[T any](ctx context.Context, s *Server, kind Kind, id string, fn func(old *T) (*T, time.Time, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	var fnErr error
+	var (
+		fnErr   error
+		missing bool
+	)
 	err := s.cfg.Store.Update(ctx, kind, id, func(rec *Record) (*Record, error) {
-		fnErr = nil
+		fnErr, missing = nil, rec == nil
 		var old *T
 		if rec != nil {
 			v, err := decode[T](kind, rec.Value)
@@ -81,6 +88,11 @@ func update[T any](ctx context.Context, s *Server, kind Kind, id string, fn func
 		}
 		return &Record{Value: value, Expires: expires}, nil
 	})
+	if fnErr != nil && missing {
+		if err := s.still(ctx); err != nil {
+			return storeError("updating", kind, err)
+		}
+	}
 	if fnErr != nil {
 		return fnErr
 	}

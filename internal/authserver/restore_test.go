@@ -12,36 +12,45 @@ import (
 // backup copies the whole store, and returns how to put the copy back.
 func (r *rig) backup() (restore func()) {
 	r.t.Helper()
-	kinds := []authserver.Kind{
-		authserver.KindMeta, authserver.KindClient, authserver.KindAuthorization,
-		authserver.KindCode, authserver.KindGrant, authserver.KindUpstream,
-	}
-	all := func() map[authserver.Kind][]authserver.Entry {
-		found := map[authserver.Kind][]authserver.Entry{}
-		for _, kind := range kinds {
-			page, next, err := r.store.List(r.t.Context(), kind, "")
-			if err != nil || next != "" {
-				r.t.Fatal(next, err)
-			}
-			found[kind] = page
-		}
-		return found
-	}
-	copied := all()
+	copied := r.records()
 	return func() {
-		for kind, page := range all() {
+		r.empty()
+		for kind, page := range copied {
 			for _, e := range page {
-				if err := r.store.Delete(r.t.Context(), kind, e.ID); err != nil {
-					r.t.Fatal(err)
-				}
-			}
-			for _, e := range copied[kind] {
 				if err := r.store.Create(r.t.Context(), kind, e.ID, e.Record); err != nil {
 					r.t.Fatal(err)
 				}
 			}
 		}
 	}
+}
+
+// empty deletes every record.
+func (r *rig) empty() {
+	r.t.Helper()
+	for kind, page := range r.records() {
+		for _, e := range page {
+			if err := r.store.Delete(r.t.Context(), kind, e.ID); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+	}
+}
+
+func (r *rig) records() map[authserver.Kind][]authserver.Entry {
+	r.t.Helper()
+	found := map[authserver.Kind][]authserver.Entry{}
+	for _, kind := range []authserver.Kind{
+		authserver.KindMeta, authserver.KindClient, authserver.KindAuthorization,
+		authserver.KindCode, authserver.KindGrant, authserver.KindUpstream,
+	} {
+		page, next, err := r.store.List(r.t.Context(), kind, "")
+		if err != nil || next != "" {
+			r.t.Fatal(next, err)
+		}
+		found[kind] = page
+	}
+	return found
 }
 
 // TestAttack29RestoredBackup puts the whole store back while its clients go on:
