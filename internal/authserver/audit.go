@@ -92,8 +92,9 @@ func (e *Event) Attrs() []slog.Attr {
 	return attrs
 }
 
-// What strangers can cause without a Discord account is written at this rate,
-// for each type: 80 MB a day at most.
+// What strangers can cause is written at this rate, for each type: 80 MB a day
+// at most. Events that name a user count apart from those that do not, which
+// take no Discord account to cause: nobody floods them out of the trail.
 const (
 	auditRate  = 4   // a second
 	auditBurst = 240 // a minute's worth at once
@@ -105,7 +106,12 @@ type trail struct {
 	leftOut atomic.Uint64
 
 	mu      sync.Mutex
-	bounded map[EventType]*boundedEvent // never changes; what is in it does
+	bounded map[boundedType]*boundedEvent // never changes; what is in it does
+}
+
+type boundedType struct {
+	kind  EventType
+	named bool // a user
 }
 
 type boundedEvent struct {
@@ -114,23 +120,25 @@ type boundedEvent struct {
 }
 
 func newTrail() *trail {
-	t := &trail{counts: map[EventType]*atomic.Uint64{}, bounded: map[EventType]*boundedEvent{}}
+	t := &trail{counts: map[EventType]*atomic.Uint64{}, bounded: map[boundedType]*boundedEvent{}}
 	for _, kind := range eventTypes {
 		t.counts[kind] = new(atomic.Uint64)
 	}
 	for _, kind := range []EventType{EventRegistered, EventConsented, EventDenied, EventSignInFailed, EventRefused} {
-		t.bounded[kind] = &boundedEvent{limit: rate.NewLimiter(auditRate, auditBurst)}
+		for _, named := range []bool{false, true} {
+			t.bounded[boundedType{kind, named}] = &boundedEvent{limit: rate.NewLimiter(auditRate, auditBurst)}
+		}
 	}
 	return t
 }
 
 // admit counts an event and says whether it is to be written, and how many
 // before it were not.
-func (t *trail) admit(kind EventType, now time.Time) (leftOut int, ok bool) {
+func (t *trail) admit(kind EventType, named bool, now time.Time) (leftOut int, ok bool) {
 	if count := t.counts[kind]; count != nil {
 		count.Add(1)
 	}
-	b := t.bounded[kind]
+	b := t.bounded[boundedType{kind, named}]
 	if b == nil {
 		return 0, true
 	}
@@ -160,7 +168,7 @@ func (s *Server) event(ctx context.Context, e Event) {
 		e.Address = ClientAddress(ctx)
 	}
 	var ok bool
-	if e.LeftOut, ok = s.trail.admit(e.Type, e.Time); !ok {
+	if e.LeftOut, ok = s.trail.admit(e.Type, e.UserID != "", e.Time); !ok {
 		return
 	}
 	if s.cfg.Audit != nil {

@@ -65,8 +65,12 @@ func (s *Server) serveCallback(w http.ResponseWriter, r *http.Request) error {
 	code, err := s.signIn(ctx, req, query.Get("code"))
 	if err != nil {
 		e := signInError(err)
-		s.notSignedIn(ctx, req, e)
-		refused, _ := errors.AsType[*refusal](err)
+		refused, known := errors.AsType[*refusal](err)
+		if known {
+			s.event(ctx, Event{Type: EventSignInFailed, UserID: refused.user.ID, ClientID: req.ClientID, Reason: "access: " + refused.reason})
+		} else {
+			s.notSignedIn(ctx, req, e)
+		}
 		return &clientError{err: e, redirectURI: req.RedirectURI, state: req.State, asked: true, refused: refused}
 	}
 	w.Header().Set("Location", s.authorizationResponse(req.RedirectURI, req.State, url.Values{"code": {code}}))

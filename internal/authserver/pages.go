@@ -182,6 +182,7 @@ func (p *pages) onward(w http.ResponseWriter, e *Error, target string) {
 // client.
 type refusedPage struct {
 	onwardPage
+	Back    template.URL // Target: of a client that is registered here, so that its scheme may be an app's
 	Account string
 	ID      string
 }
@@ -189,10 +190,11 @@ type refusedPage struct {
 func (p *pages) refused(w http.ResponseWriter, e *Error, target string, r *refusal) {
 	data := refusedPage{
 		onwardPage: onwardPage{
-			failurePage: failurePage{Heading: "This account may not use this server", Text: refusedText(r.reason), Code: e.Code},
+			failurePage: failurePage{Heading: "This account may not use this server", Text: refusedText(r.reason), Code: e.Code, Request: requestID(w)},
 			Host:        redirectHost(target),
 			Target:      target,
 		},
+		Back:    template.URL(target), // #nosec G203 -- made from a redirect URI that was checked at registration
 		Account: r.user.described(),
 		ID:      r.user.ID,
 	}
