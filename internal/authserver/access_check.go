@@ -3,6 +3,7 @@ package authserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -22,11 +23,17 @@ const (
 	// not give another. After it nobody is let in.
 	accessStale = time.Hour
 
+	accessSkew = time.Minute // that clocks of nodes may differ
+
 	accessRetry = 30 * time.Second // between two tries, of all nodes together
 	accessLease = 30 * time.Second // for one node's try
 
 	maxAccessStates = 16_384 // users that one process remembers
 )
+
+// ErrAccessUnknown means that nobody has been able to say for too long whether
+// the user of a good token may still come in. The *Error around it is a 503.
+var ErrAccessUnknown = errors.New("it is not known whether the user may still come in")
 
 var errAccessUnknown = errors.New("discord did not say whether the user may still come in")
 
@@ -40,7 +47,21 @@ type accessState struct {
 	NotBefore time.Time `json:"not_before,omitzero"` // it has failed: no node tries again before
 }
 
-func (st *accessState) age(now time.Time) time.Duration { return now.Sub(st.CheckedAt) }
+// age is how old the answer is. One out of the future counts as none: its clock
+// was wrong, by more than clocks of machines differ.
+func (st *accessState) age(now time.Time) time.Duration {
+	if st.ahead(now) {
+		return now.Sub(time.Time{})
+	}
+	return now.Sub(st.CheckedAt)
+}
+
+func (st *accessState) ahead(now time.Time) bool { return st.CheckedAt.Sub(now) > accessSkew }
+
+// stands says whether the answer is as good as another one.
+func (st *accessState) stands(other *accessState, now time.Time) bool {
+	return st.CheckedAt.After(other.CheckedAt) && !st.ahead(now)
+}
 
 func (st *accessState) verdict() error {
 	if st.Reason == "" {
@@ -99,10 +120,10 @@ func (a *accessControl) lost() {
 }
 
 // see remembers a state, unless a newer one is known.
-func (e *accessEntry) see(st *accessState) {
+func (e *accessEntry) see(st *accessState, now time.Time) {
 	for {
 		last := e.last.Load()
-		if st.CheckedAt.IsZero() || last != nil && last.CheckedAt.After(st.CheckedAt) || e.last.CompareAndSwap(last, st) {
+		if st.CheckedAt.IsZero() || last != nil && last.stands(st, now) || e.last.CompareAndSwap(last, st) {
 			return
 		}
 	}
@@ -129,9 +150,15 @@ func (s *Server) letIn(ctx context.Context, userID, grantID string) error {
 		return st.verdict()
 	}
 	var err error
-	if now.UnixNano() < e.failed.Load() && !e.dirty.Load() {
-		err = errUnavailable(errAccessUnknown, time.Duration(e.failed.Load()-now.UnixNano()))
-	} else {
+	switch failed := e.failed.Load(); {
+	case failed == 0, e.dirty.Load() && now.UnixNano() < failed: // the store may know more
+		err = s.check(ctx, userID)
+	case now.UnixNano() < failed:
+		err = errUnavailable(errAccessUnknown, time.Duration(failed-now.UnixNano()))
+	case st != nil && st.age(now) < accessFresh+accessStale: // it may fail again, and take its time
+		s.checkAhead(e, userID)
+		return st.verdict()
+	default:
 		err = s.check(ctx, userID)
 	}
 	if errors.Is(err, errUncovered) {
@@ -140,10 +167,19 @@ func (s *Server) letIn(ctx context.Context, userID, grantID string) error {
 	if st = e.last.Load(); st != nil && (err == nil || st.age(now) < accessFresh+accessStale) {
 		return st.verdict()
 	}
-	if err == nil {
-		err = errUnavailable(errAccessUnknown, 0)
+	return accessUnknown(err)
+}
+
+// accessUnknown is the 503 for a check that nobody can do without any more.
+func accessUnknown(err error) error {
+	var retry time.Duration
+	if e, ok := errors.AsType[*Error](err); ok {
+		retry = e.RetryAfter
 	}
-	return err
+	if err == nil {
+		err = errAccessUnknown
+	}
+	return errUnavailable(fmt.Errorf("%w: %w", ErrAccessUnknown, err), retry)
 }
 
 // checkAhead checks while nobody waits.
@@ -188,7 +224,7 @@ func (s *Server) checkOnce(ctx context.Context, e *accessEntry, userID string) e
 		if err != nil {
 			return err
 		}
-		e.see(st)
+		e.see(st, s.now())
 		now := s.now()
 		switch {
 		case mine:
@@ -275,11 +311,11 @@ func (s *Server) askWithPair(ctx context.Context, userID string) (string, error)
 // keepAccess stores an answer, for every node. One that cannot be stored counts
 // here.
 func (s *Server) keepAccess(ctx context.Context, st *accessState) {
-	s.access.entry(st.UserID).see(st)
+	s.access.entry(st.UserID).see(st, s.now())
 	var before string
 	err := s.updateAccess(ctx, st.UserID, func(old *accessState) error {
 		before = old.Reason
-		if old.CheckedAt.After(st.CheckedAt) {
+		if old.stands(st, s.now()) {
 			return errUnchanged
 		}
 		*old = *st
