@@ -33,8 +33,9 @@ func maxConnections() int {
 }
 
 // connections counts the open connections of all listeners, together and for
-// each address. One too many is closed at once: left in the queue it would keep
-// those behind it waiting, among them a balancer that asks whether we live.
+// each address (of IPv6: each /48). One too many is closed at once: left in the
+// queue it would keep those behind it waiting, among them a balancer that asks
+// whether we live.
 type connections struct {
 	size, share int
 	trusted     func(netip.Addr) bool
@@ -42,7 +43,7 @@ type connections struct {
 
 	mu     sync.Mutex
 	open   int
-	byAddr map[netip.Prefix]int
+	bySite map[netip.Prefix]int
 	logged time.Time
 }
 
@@ -53,7 +54,7 @@ func (s *Server) newConnections() *connections {
 	}
 	return &connections{
 		size: size, share: max(1, size/addressShare), trusted: s.trustedProxy, log: s.log,
-		byAddr: map[netip.Prefix]int{},
+		bySite: map[netip.Prefix]int{},
 	}
 }
 
@@ -89,29 +90,29 @@ func peer(addr net.Addr) netip.Addr {
 }
 
 func (c *connections) enter(from netip.Addr) bool {
-	subnet := authserver.AddressNet(from)
+	site := authserver.AddressSite(from)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.open < c.size && (c.byAddr[subnet] < c.share || c.trusted(from)) {
+	if c.open < c.size && (c.bySite[site] < c.share || c.trusted(from)) {
 		c.open++
-		c.byAddr[subnet]++
+		c.bySite[site]++
 		return true
 	}
 	if now := time.Now(); now.Sub(c.logged) >= fullLogEvery {
 		c.logged = now
 		c.log.LogAttrs(context.Background(), slog.LevelWarn, "too many connections: new ones are closed",
-			slog.Int("open", c.open), slog.Int("limit", c.size), slog.Int("of_this_address", c.byAddr[subnet]))
+			slog.Int("open", c.open), slog.Int("limit", c.size), slog.Int("of_this_address", c.bySite[site]))
 	}
 	return false
 }
 
 func (c *connections) leave(from netip.Addr) {
-	subnet := authserver.AddressNet(from)
+	site := authserver.AddressSite(from)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open--
-	if c.byAddr[subnet]--; c.byAddr[subnet] == 0 {
-		delete(c.byAddr, subnet)
+	if c.bySite[site]--; c.bySite[site] == 0 {
+		delete(c.bySite, site)
 	}
 }
 

@@ -2,9 +2,11 @@ package server_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -67,5 +69,24 @@ func TestTooManyConnections(t *testing.T) {
 				return err == nil
 			})
 		})
+	}
+}
+
+// A subscriber's /48 counts as one, however many networks he has in it.
+func TestTooManyConnectionsOfASite(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{config: func(c *server.Config) { c.MaxConnections = 8 }})
+	connect := r.server.Connect()
+	open := 0
+	for i := range 20 {
+		if connect(netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x::1", i))) {
+			open++
+		}
+	}
+	if open != 4 {
+		t.Errorf("one /48 has %d of 8 connections", open)
+	}
+	if !connect(netip.MustParseAddr("2001:db8:2::1")) || !connect(netip.MustParseAddr("198.51.100.1")) {
+		t.Error("nobody else can connect")
 	}
 }

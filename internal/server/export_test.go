@@ -77,3 +77,7 @@ func LoadCertificateWith(certFile, keyFile string, log *slog.Logger, now func() 
 
 // ClientAddress shows where a request comes from.
 func (s *Server) ClientAddress(r *http.Request) netip.Addr { return s.clientAddress(r) }
+
+// Connect opens a connection from an address as far as the bounds on
+// connections go.
+func (s *Server) Connect() func(from netip.Addr) bool { return s.newConnections().enter }
