@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -49,9 +50,10 @@ func (s *Server) KnownClients(ctx context.Context, cursor string) (page []Client
 		return nil, "", storeError("listing", KindClient, err)
 	}
 	for _, e := range entries {
-		c, err := decode[Client](KindClient, e.Value)
+		c, err := entryOf[Client](KindClient, e)
 		if err != nil {
-			return nil, "", err
+			s.log.ErrorContext(ctx, "client left out", "error", err)
+			continue
 		}
 		page = append(page, clientInfo(c))
 	}
@@ -81,7 +83,9 @@ func (s *Server) Grants(ctx context.Context, userID, cursor string) (page []Gran
 	} else {
 		grants, next, err = s.someGrants(ctx, cursor)
 	}
-	if err != nil {
+	if errors.Is(err, ErrSealed) {
+		s.log.ErrorContext(ctx, "grants left out", "error", err)
+	} else if err != nil {
 		return nil, "", err
 	}
 	names := map[string]string{} // of this page's clients
@@ -105,22 +109,25 @@ func (s *Server) Grants(ctx context.Context, userID, cursor string) (page []Gran
 	return page, next, nil
 }
 
-// someGrants is a page of the live grants in the store.
+// someGrants is a page of the live grants in the store. With ErrSealed it is
+// the others of the page, and the next one may be read.
 func (s *Server) someGrants(ctx context.Context, cursor string) (grants []*Grant, next string, err error) {
 	entries, next, err := s.cfg.Store.List(ctx, KindGrant, cursor)
 	if err != nil {
 		return nil, "", storeError("listing", KindGrant, err)
 	}
 	for _, e := range entries {
-		g, err := decode[Grant](KindGrant, e.Value)
-		if err != nil {
-			return nil, "", err
-		}
-		if !g.Revoked {
+		g, openErr := entryOf[Grant](KindGrant, e)
+		switch {
+		case errors.Is(openErr, ErrSealed):
+			err = openErr
+		case openErr != nil:
+			return nil, "", openErr
+		case !g.Revoked:
 			grants = append(grants, g)
 		}
 	}
-	return grants, next, nil
+	return grants, next, err
 }
 
 // listedGrants are the live ones of a user's list. A grant whose listing failed
@@ -190,6 +197,7 @@ func (s *Server) Revoke(ctx context.Context, what Revocation, progress func(ende
 	if what.GrantID != "" {
 		return s.revokeOne(ctx, what.GrantID, progress)
 	}
+	var unopened error // the others end all the same
 	ended := 0
 	if what.UserID != "" {
 		grants, err := s.listedGrants(ctx, what.UserID)
@@ -204,7 +212,9 @@ func (s *Server) Revoke(ctx context.Context, what Revocation, progress func(ende
 	}
 	for cursor, first := "", true; first || cursor != ""; first = false {
 		grants, next, err := s.someGrants(ctx, cursor)
-		if err != nil {
+		if errors.Is(err, ErrSealed) {
+			unopened = err
+		} else if err != nil {
 			return err
 		}
 		grants = slices.DeleteFunc(grants, func(g *Grant) bool { return !what.covers(g) })
@@ -217,9 +227,9 @@ func (s *Server) Revoke(ctx context.Context, what Revocation, progress func(ende
 	}
 	if what.UserID != "" {
 		s.tellDiscord(ctx, what.UserID)
-		return ctx.Err()
+		return cmp.Or(unopened, ctx.Err())
 	}
-	return s.tellDiscordOfAll(ctx)
+	return cmp.Or(unopened, s.tellDiscordOfAll(ctx))
 }
 
 func (s *Server) revokeOne(ctx context.Context, grantID string, progress func(int)) error {
@@ -258,7 +268,7 @@ func (s *Server) tellDiscordOfAll(ctx context.Context) error {
 			return storeError("listing", KindUpstream, err)
 		}
 		err = inParallel(entries, func(e Entry) error {
-			up, err := decode[Upstream](KindUpstream, e.Value)
+			up, err := entryOf[Upstream](KindUpstream, e)
 			if err != nil || len(up.Pairs) == 0 || len(up.Grants) > 0 {
 				return err
 			}

@@ -85,16 +85,17 @@ func (s *Server) index(id string) *clientIndex {
 
 // loadClients fills the indexes from the store.
 func (s *Server) loadClients(ctx context.Context) error {
-	clients, described, cursor := make(map[string]clientAge), make(map[string]clientAge), ""
+	clients, described, cursor, unopened := make(map[string]clientAge), make(map[string]clientAge), "", 0
 	for {
 		page, next, err := s.cfg.Store.List(ctx, KindClient, cursor)
 		if err != nil {
 			return storeError("listing", KindClient, err)
 		}
 		for _, entry := range page {
-			c, err := decode[Client](KindClient, entry.Value)
-			if err != nil {
-				return err
+			c, err := entryOf[Client](KindClient, entry)
+			if err != nil { // it is no client until it opens, and nobody else's loss
+				unopened++
+				continue
 			}
 			if isClientURL(c.ID) {
 				described[entry.ID] = ageOf(c)
@@ -103,6 +104,9 @@ func (s *Server) loadClients(ctx context.Context) error {
 			}
 		}
 		if cursor = next; cursor == "" {
+			if unopened > 0 {
+				s.log.ErrorContext(ctx, "clients do not open", "count", unopened, "hint", "STORAGE_ENCRYPTION_KEY has lost a key, or the store was changed")
+			}
 			s.clients.reset(clients)
 			s.described.reset(described)
 			return nil

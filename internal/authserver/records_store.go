@@ -107,6 +107,14 @@ func decode[T any](kind Kind, value []byte) (*T, error) {
 	return v, nil
 }
 
+// entryOf reads an entry of a list.
+func entryOf[T any](kind Kind, e Entry) (*T, error) {
+	if e.Err != nil {
+		return nil, storeError("listing", kind, e.Err)
+	}
+	return decode[T](kind, e.Value)
+}
+
 // storeError lets the two answers of a working store pass and makes everything
 // else a 503, so that a broken store is never taken for a missing record.
 func storeError(doing string, kind Kind, err error) error {

@@ -41,10 +41,12 @@ type Record struct {
 	Expires time.Time // zero: never
 }
 
-// Entry is a record with its id, as List returns it.
+// Entry is a record with its id, as List returns it. Err is ErrSealed where the
+// record is there and does not open; Value is nil then.
 type Entry struct {
 	ID string
 	Record
+	Err error
 }
 
 // Store keeps the records of the authorization server. Every method is atomic
@@ -75,7 +77,8 @@ type Store interface {
 	Delete(ctx context.Context, kind Kind, id string) error
 
 	// List returns some of the records of a kind, by id, and the cursor of the
-	// next page: "" starts, and "" ends.
+	// next page: "" starts, and "" ends. A record that does not open is an entry
+	// with an error, and keeps nobody from the others.
 	List(ctx context.Context, kind Kind, cursor string) (page []Entry, next string, err error)
 
 	// Incr counts one more event under key and returns the count of the

@@ -262,6 +262,9 @@ func (r *redisStore) read(ctx context.Context, kind authserver.Kind, id string) 
 		}
 		return err
 	})
+	if redis.HasErrorPrefix(err, "WRONGTYPE") { // not ours: that record alone is wrong, not the store
+		return "", fmt.Errorf("record is damaged: %w", ErrSealed)
+	}
 	return stored, err
 }
 
@@ -271,7 +274,7 @@ func (r *redisStore) live(stored string) (*authserver.Record, error) {
 		return nil, nil
 	}
 	if len(stored) < headSize+stampSize || stored[0] != markLive {
-		return nil, errors.New("record is damaged")
+		return nil, fmt.Errorf("record is damaged: %w", ErrSealed)
 	}
 	value := []byte(stored[headSize:])
 	at := decodeTime(value)
@@ -303,7 +306,7 @@ func failed(ctx context.Context, doing string, err error) error {
 
 // broken says that Redis could not do its work.
 func broken(doing string, err error) error {
-	if refused(err) {
+	if refused(err) || errors.Is(err, ErrSealed) {
 		return fmt.Errorf("%s: %w: %w", doing, errRedis, err)
 	}
 	return fmt.Errorf("%s: %w: %v", doing, errRedis, err) //nolint:errorlint // see errRedis

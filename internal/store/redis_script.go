@@ -71,7 +71,10 @@ for i, id in ipairs(found) do
     out[1] = '(' .. found[i - 1]
     break
   end
-  local stored = redis.call('GET', prefix .. id) or ''
+  local stored = redis.pcall('GET', prefix .. id) or ''
+  if type(stored) ~= 'string' then
+    stored = '?'
+  end
   room = room - string.len(stored)
   out[#out + 1] = id
   out[#out + 1] = stored
@@ -130,10 +133,10 @@ func (r *redisStore) page(ctx context.Context, tag, from string) (next string, e
 	}
 	for i := 1; i < len(list); i += 2 {
 		rec, err := r.live(list[i+1])
-		if err != nil {
-			return "", nil, err
-		}
-		if rec != nil {
+		switch {
+		case err != nil:
+			entries = append(entries, authserver.Entry{ID: list[i], Err: err})
+		case rec != nil:
 			entries = append(entries, authserver.Entry{ID: list[i], Record: *rec})
 		}
 	}

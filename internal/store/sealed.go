@@ -152,9 +152,11 @@ func (s *sealed) List(ctx context.Context, kind authserver.Kind, cursor string) 
 		return nil, "", err
 	}
 	for i, e := range entries {
-		if entries[i].Record, err = s.open(kind, e.ID, e.Record); err != nil {
-			return nil, "", err
+		rec, err := s.open(kind, e.ID, e.Record)
+		if err != nil {
+			rec = authserver.Record{Expires: e.Expires}
 		}
+		entries[i] = authserver.Entry{ID: e.ID, Record: rec, Err: err}
 	}
 	return entries, next, nil
 }

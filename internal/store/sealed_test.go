@@ -134,12 +134,15 @@ func TestSealedDoesNotOpen(t *testing.T) {
 				t.Errorf("Get returned %q", rec.Value)
 			}
 			_, takeErr := s.Take(ctx, kind, id)
-			_, _, listErr := s.List(ctx, kind, "")
+			page, _, err := s.List(ctx, kind, "")
+			if err != nil || len(page) != 1 || page[0].ID != id || page[0].Value != nil {
+				t.Fatalf("List = %v, %v", page, err)
+			}
 			updateErr := s.Update(ctx, kind, id, func(old *authserver.Record) (*authserver.Record, error) {
 				t.Errorf("updater was given %v", old)
 				return nil, nil
 			})
-			for name, err := range map[string]error{"Get": getErr, "Take": takeErr, "List": listErr, "Update": updateErr} {
+			for name, err := range map[string]error{"Get": getErr, "Take": takeErr, "List": page[0].Err, "Update": updateErr} {
 				if !errors.Is(err, store.ErrSealed) || errors.Is(err, authserver.ErrNotFound) {
 					t.Errorf("%s = %v, want ErrSealed", name, err)
 				}
