@@ -146,9 +146,10 @@ func (s *Server) streamContext(ctx context.Context, r *http.Request, e *exchange
 			case <-ctx.Done():
 				return
 			case <-look.C:
-				// A store that does not answer is no reason to end a stream.
+				// A store that does not answer is no reason to end a stream, but a right
+				// that nobody has confirmed for too long is.
 				_, err := s.cfg.Auth.Verify(ctx, token)
-				if errors.Is(err, authserver.ErrInvalidToken) || errors.Is(err, authserver.ErrNotAllowed) {
+				if errors.Is(err, authserver.ErrInvalidToken) || errors.Is(err, authserver.ErrNotAllowed) || errors.Is(err, authserver.ErrAccessUnknown) {
 					cancel()
 					return
 				}
