@@ -123,6 +123,7 @@ func discordRefused(query url.Values) *Error {
 // signIn redeems Discord's code, looks who it is, keeps Discord's tokens and
 // issues our code.
 func (s *Server) signIn(ctx context.Context, req *AuthorizationRequest, discordCode string) (string, error) {
+	ctx = discord.ForSignIn(ctx)
 	tok, err := s.cfg.Discord.Exchange(ctx, discordCode, req.Verifier)
 	if err != nil {
 		return "", err

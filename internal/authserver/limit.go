@@ -90,8 +90,9 @@ const (
 	minClientShare = 16
 	grantShare     = 4 // of a user's refreshes: an app must not use up those of all others
 	siteFactor     = 2 // an IPv6 site gets twice what one address gets
-	// signInsAtOnce in signInWindow are a quarter of the calls to Discord that
-	// sign-ins get, and few enough for others to wait their turn.
+	// signInsAtOnce in signInWindow spend a quarter of the calls to Discord that
+	// sign-ins get, half where their codes are good, and are few enough for
+	// others to wait their turn.
 	signInsAtOnce = 30
 	signInWindow  = 5 * time.Second
 	// documentsOfAddress are fetches for one address. Slow ones, of 5 s each,

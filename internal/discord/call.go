@@ -122,6 +122,15 @@ func (c *Client) request(ctx context.Context, in call) (*http.Request, error) {
 	return req, nil
 }
 
+type signInKey struct{}
+
+// ForSignIn marks the calls of a sign-in: whatever they ask, they spend the
+// sign-in half of the outbound budget. Anybody with a Discord account can cause
+// them, over and over.
+func ForSignIn(ctx context.Context) context.Context {
+	return context.WithValue(ctx, signInKey{}, true)
+}
+
 // get reads the API with a user's token. Discord is known to answer 401 now
 // and then for no reason, so the first one is not believed.
 func (c *Client) get(ctx context.Context, in call, out any) error {
@@ -129,6 +138,9 @@ func (c *Client) get(ctx context.Context, in call, out any) error {
 		return &Error{Op: in.op, Err: ErrUnauthorized, cause: errNoToken}
 	}
 	in.class = classAPI
+	if ctx.Value(signInKey{}) != nil {
+		in.class = classSignIn
+	}
 	a, err := c.do(ctx, in)
 	if err == nil && a.status == http.StatusUnauthorized {
 		a, err = c.do(ctx, in)
