@@ -57,6 +57,7 @@ func (s *Server) endGrant(ctx context.Context, id, reason string) error {
 	if err != nil {
 		return err
 	}
+	s.mem.ended.Add(id, struct{}{})
 	kind := EventRevoked
 	if reason == reasonEvicted {
 		kind = EventEvicted
@@ -64,6 +65,19 @@ func (s *Server) endGrant(ctx context.Context, id, reason string) error {
 	s.grantEvent(ctx, kind, ended, reason)
 	s.forgetGrant(ctx, ended.User.ID, id)
 	return nil
+}
+
+// reasonRevived is why a grant ends that a restored store, or a replica that
+// took over, has brought back to life.
+const reasonRevived = "revoked before, and lost by the store"
+
+// endRevived ends a grant once more that lives in the store, and of which this
+// process knows that it was revoked. It says whether there was need.
+func (s *Server) endRevived(ctx context.Context, id string) (bool, error) {
+	if !s.mem.ended.Contains(id) {
+		return false, nil
+	}
+	return true, s.endGrant(ctx, id, reasonRevived)
 }
 
 // forgetGrant takes a grant that has ended from its user's list. What it

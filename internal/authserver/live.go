@@ -148,6 +148,11 @@ func (s *Server) readGrant(ctx context.Context, id string) (*grantState, error) 
 	if err != nil {
 		return nil, err
 	}
+	if g.Revoked {
+		s.mem.ended.Add(id, struct{}{})
+	} else if revived, err := s.endRevived(ctx, id); revived {
+		return new(grantState), err
+	}
 	return &grantState{
 		live:       !g.Revoked,
 		clientID:   g.ClientID,

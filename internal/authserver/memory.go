@@ -45,6 +45,7 @@ type memory struct {
 	changed   chan change            // by others, to be read again; see changes.go
 	unlisted  atomic.Bool            // clients have changed that are not in changed
 	flights   singleflight.Group
+	ended     *lru.Cache[string, struct{}] // ids of grants that were seen to be revoked, see grant.go
 
 	feed    context.Context // ends when the server closes
 	flying  context.Context // of the flights: ends closeWait later
@@ -62,6 +63,7 @@ func newMemory() *memory {
 		verified: newCache[[sha256.Size]byte, *verified](maxVerified, nil),
 		failures: newCache[string, failure](maxFailures, nil),
 		changed:  make(chan change, maxChanges),
+		ended:    newCache[string, struct{}](maxLive, nil),
 	}
 	// What is evicted is out of the feed's reach: whoever still holds it must
 	// not trust it.

@@ -89,6 +89,11 @@ func (s *Server) exchangeRefresh(w http.ResponseWriter, r *http.Request, shown *
 		refused := s.refuseUnknown(ctx, clientID, refreshGarbage)
 		return nil, cmp.Or(s.countAddress(ctx, limitToken), refused)
 	}
+	counted := false
+	shown.worth = func(ctx context.Context) error {
+		counted = true
+		return s.countGrant(ctx, t.grantID(), func(g *Grant) bool { return s.judgeRefresh(g, t, clientID, s.now()).good() })
+	}
 	if _, err := s.authenticate(w, r, shown); err != nil {
 		return nil, err
 	}
@@ -99,11 +104,18 @@ func (s *Server) exchangeRefresh(w http.ResponseWriter, r *http.Request, shown *
 	if err != nil {
 		return nil, err
 	}
+	if !g.Revoked {
+		if revived, err := s.endRevived(ctx, g.ID); revived {
+			return nil, cmp.Or(err, s.refuseUnknown(ctx, clientID, refreshEnded))
+		}
+	}
 	if v := s.judgeRefresh(g, t, clientID, s.now()); !v.good() {
 		return nil, s.refuseRefresh(ctx, g, t, clientID, v)
 	}
-	if err := s.countRefresh(ctx, g); err != nil {
-		return nil, err
+	if !counted {
+		if err := s.countRefresh(ctx, g); err != nil {
+			return nil, err
+		}
 	}
 	scopes, err := s.refreshScopes(g, form)
 	if err != nil {
