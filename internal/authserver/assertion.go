@@ -21,13 +21,16 @@ const (
 
 // checkAssertion proves that a client signed an assertion, for us, a short time
 // ago, and that nobody showed it before (RFC 7523 §3).
-func (s *Server) checkAssertion(ctx context.Context, c *Client, assertion string) error {
-	claims, err := s.verifyAssertion(ctx, c, assertion)
+func (s *Server) checkAssertion(ctx context.Context, c *Client, shown *credentials) error {
+	claims, err := s.verifyAssertion(ctx, c, shown.assertion)
 	if err != nil {
 		return err
 	}
 	if reason := s.judgeAssertion(c, claims); reason != "" {
 		return s.errAssertion(ctx, c, reason)
+	}
+	if err := shown.worth(ctx); err != nil {
+		return err
 	}
 	// Its id is held until it would be refused by itself.
 	until := time.Unix(int64(*claims.Expiry), 0).Add(assertionLeeway)

@@ -369,3 +369,49 @@ func embedded(t *testing.T, s *signer, claims map[string]any) string {
 	}
 	return text
 }
+
+// Who shows one spent code, or one dead token, over and over with fresh
+// assertions does not fill the store with them.
+func TestAssertionsForNothing(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"code", "refresh", "revoke"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, limits(authserver.Limits{Token: 20}))
+			r.clock.Fix()
+			key := eddsa()
+			r.signingClient(key)
+			in := &session{rig: r, client: keyURL}
+			show := func() []string { return shows(key.sign(t, r.claimsOf(keyURL))) }
+			code := r.browser().code(keyURL)
+			in.take(r.redeem(keyURL, code, show()...))
+			revoke := url.Values{"token": {in.refresh}}
+			if a := r.browser().post("/revoke", changed(revoke, show())); a.Status != http.StatusOK {
+				t.Fatalf("revoke: %d %s", a.Status, a.Body)
+			}
+			b := r.browser().from("198.51.100.1")
+			form := map[string]url.Values{
+				"code":    {"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier}},
+				"refresh": {"grant_type": {"refresh_token"}, "refresh_token": {in.refresh}},
+				"revoke":  revoke,
+			}[path]
+			target := "/token"
+			if path == "revoke" {
+				target = "/revoke"
+			}
+			before := r.store.count(t, authserver.KindAssertion)
+			var last *answer
+			for range 60 {
+				last = b.post(target, changed(form, show()))
+			}
+			last.tooMany(t)
+			if n := r.store.count(t, authserver.KindAssertion) - before; n > 21 {
+				t.Errorf("%d assertions are stored", n)
+			}
+			// Those who share the address go on.
+			other := &session{rig: r, client: keyURL}
+			again := r.browser().code(keyURL)
+			other.take(b.post("/token", changed(url.Values{"grant_type": {"authorization_code"}, "code": {again}, "code_verifier": {verifier}}, show())))
+		})
+	}
+}

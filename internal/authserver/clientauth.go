@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -21,6 +22,8 @@ type credentials struct {
 	clientID  string
 	secret    string // "" where none is shown
 	assertion string // "" where none is shown
+	// worth counts what a good assertion is shown for, before it is spent.
+	worth func(ctx context.Context) error
 }
 
 // clientCredentials reads which client calls, and how it proves that: client_id
@@ -107,7 +110,7 @@ func (s *Server) prove(r *http.Request, c *Client, shown *credentials) error {
 		if shown.assertion == "" {
 			return refuse("this client authenticates itself with private_key_jwt")
 		}
-		return s.checkAssertion(r.Context(), c, shown.assertion)
+		return s.checkAssertion(r.Context(), c, shown)
 	}
 	return refuse("this client's way of authentication is not known here")
 }

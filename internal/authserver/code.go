@@ -81,6 +81,7 @@ func (s *Server) serveCode(w http.ResponseWriter, r *http.Request, shown *creden
 		s.refused(ctx, shown.clientID, "code", "garbage")
 		return nil, cmp.Or(s.countAddress(ctx, limitToken), error(errInvalidGrant()))
 	}
+	shown.worth = func(ctx context.Context) error { return s.countSpentCode(ctx, code) }
 	client, err := s.authenticate(w, r, shown)
 	if err != nil {
 		return nil, err
@@ -101,6 +102,16 @@ func (s *Server) serveCode(w http.ResponseWriter, r *http.Request, shown *creden
 		return nil, v.err
 	}
 	return s.grantTokens(ctx, id, v.code)
+}
+
+// countSpentCode counts a code that cannot be redeemed like a made-up one: each
+// assertion that is shown with it would be a record.
+func (s *Server) countSpentCode(ctx context.Context, code string) error {
+	c, err := load[AuthorizationCode](ctx, s, KindCode, hashID(code))
+	if errors.Is(err, ErrNotFound) || err == nil && c.Status != CodeIssued {
+		return s.countAddress(ctx, limitToken)
+	}
+	return err
 }
 
 // redeem judges a code and writes what becomes of it, in one step: of any

@@ -3,6 +3,7 @@ package authserver
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -178,6 +179,19 @@ func (s *Server) countRefresh(ctx context.Context, g *Grant) error {
 		return err
 	}
 	return s.count(ctx, limitRefresh, mac(s.keys.address, "user", []byte(g.User.ID)), 1)
+}
+
+// countGrant counts what an assertion is shown with: for a grant that is good
+// for it like a refresh, else like a made-up token.
+func (s *Server) countGrant(ctx context.Context, id string, good func(*Grant) bool) error {
+	g, err := load[Grant](ctx, s, KindGrant, id)
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && !good(g):
+		return s.countAddress(ctx, limitToken)
+	case err != nil:
+		return err
+	}
+	return s.countRefresh(ctx, g)
 }
 
 // count counts one more of name for whose, who gets factor times the limit, and

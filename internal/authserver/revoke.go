@@ -32,6 +32,12 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) error {
 		return errInvalidRequest("token is missing")
 	}
 	grantID := s.grantOf(form.Get("token"))
+	shown.worth = func(ctx context.Context) error {
+		if grantID == "" { // counted
+			return nil
+		}
+		return s.countGrant(ctx, grantID, func(g *Grant) bool { return !g.Revoked && g.ClientID == shown.clientID })
+	}
 	if grantID == "" {
 		if err := s.countAddress(ctx, limitToken); err != nil {
 			return err
