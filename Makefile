@@ -8,7 +8,7 @@ TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windo
 LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
 LDFLAGS := -s -w
 
-.PHONY: build test lint format conformance bench setup clean
+.PHONY: build test lint format conformance chaos bench setup clean
 
 build: ## the program, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiscord ./cmd/mcpdiscord
@@ -21,6 +21,7 @@ test: setup ## everything, under the race detector; then a real keychain, browse
 	scripts/with-keyring.sh $(GO) test -tags keychain -count=1 -timeout 3m ./internal/tokencache
 	scripts/with-keyring.sh $(GO) test -tags keychain -run Keychain -count=1 -timeout 3m ./cmd/mcpdiscord
 	CGO_ENABLED=1 $(GO) test -race -tags redis -run RealRedis -count=1 -timeout 5m ./internal/store
+	$(GO) test -tags redis -run 'TestChaos|TestAttack12|TestAttack17' -parallel 16 -count=1 -timeout 5m ./cmd/mcpdiscord
 	$(GO) test -tags chromium -run Chromium -count=1 -timeout 3m ./cmd/mcpdiscord
 
 lint: ## formatted, tidy, linted; vetted and built for six targets
@@ -34,6 +35,12 @@ lint: ## formatted, tidy, linted; vetted and built for six targets
 
 format:
 	$(LINT) fmt
+
+DURATION ?= 5m
+SEED     ?= $(shell date +%s)
+
+chaos: setup ## 200 users while nodes are killed, and Redis and Discord fail: DURATION=5m SEED=1
+	CHAOS_DURATION=$(DURATION) CHAOS_SEED=$(SEED) $(GO) test -tags redis -run '^TestChaos$$' -count=1 -v -timeout 0 ./cmd/mcpdiscord
 
 conformance: ## the official MCP conformance suite, pinned (conformance/README.md)
 	conformance/run.sh
