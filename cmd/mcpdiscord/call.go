@@ -13,6 +13,7 @@ import (
 func (p *program) callCommand() *cobra.Command {
 	o := &clientOptions{}
 	var login, dryRun bool
+	var elicit []string
 	cmd := &cobra.Command{
 		Use:   "call TOOL [ARG…] [flags]",
 		Short: "Call a tool and print its answer",
@@ -35,6 +36,7 @@ key=@file, one JSON object, or - for an object on stdin; later ones override.`,
 	addServerFlags(f, o)
 	f.BoolVar(&login, "login", false, "sign in with a browser where that is needed")
 	addSignInFlags(f, o)
+	f.StringArrayVar(&elicit, "elicit", nil, "an answer to what the tool asks: an ARG, decline or cancel (repeatable)")
 	f.BoolVar(&dryRun, "dry-run", false, "print the request that would be sent, call nothing")
 	addOutputFlags(f, o)
 	f.BoolVar(&o.output.raw, "raw", false, "the whole result, as received")
@@ -42,14 +44,14 @@ key=@file, one JSON object, or - for an object on stdin; later ones override.`,
 		if err := p.prepare(o); err != nil {
 			return err
 		}
-		return p.call(cmd.Context(), o, callArguments{args: args, login: login, dryRun: dryRun})
+		return p.call(cmd.Context(), o, callArguments{args: args, elicit: elicit, login: login, dryRun: dryRun})
 	}
 	return cmd
 }
 
 // callArguments are what call alone has.
 type callArguments struct {
-	args          []string // the tool and its arguments
+	args, elicit  []string // the tool and its arguments; --elicit
 	login, dryRun bool
 }
 
@@ -58,7 +60,11 @@ func (p *program) call(ctx context.Context, o *clientOptions, c callArguments) e
 	if err != nil {
 		return err
 	}
-	conn, toolList, err := p.connectForTools(ctx, o, "", c.login)
+	asked, err := p.newQuestions(c.args[0], c.elicit)
+	if err != nil {
+		return err
+	}
+	conn, toolList, err := p.connectForTools(ctx, o, connecting{login: c.login, elicit: asked.answer(ctx)})
 	if err != nil {
 		return err
 	}
@@ -71,6 +77,9 @@ func (p *program) call(ctx context.Context, o *clientOptions, c callArguments) e
 		return p.dryRun(ctx, o.output, tool, arguments)
 	}
 	result, err := conn.Call(ctx, tool, arguments)
+	if problem := asked.problem(); problem != nil {
+		return problem
+	}
 	if err != nil {
 		return err
 	}
@@ -83,18 +92,25 @@ func (p *program) call(ctx context.Context, o *clientOptions, c callArguments) e
 	return nil
 }
 
+// connecting is how a command connects.
+type connecting struct {
+	login  bool
+	elicit func(context.Context, client.Elicitation) (client.Answer, error) // nil: no questions
+}
+
 // connectForTools connects to the server that the flags name.
-func (p *program) connectForTools(ctx context.Context, o *clientOptions, argument string, login bool) (*client.Conn, *toolCache, error) {
+func (p *program) connectForTools(ctx context.Context, o *clientOptions, how connecting) (*client.Conn, *toolCache, error) {
 	cache, err := p.openCache(o)
 	if err != nil {
 		return nil, nil, err
 	}
-	serverURL, err := p.resolve(o, argument, cache)
+	serverURL, err := p.resolve(o, "", cache)
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg, stop := p.clientConfig(o, serverURL, cache, login)
+	cfg, stop := p.clientConfig(o, serverURL, cache, how.login)
 	defer stop()
+	cfg.Elicit = how.elicit
 	conn, err := client.Connect(ctx, cfg)
 	if err != nil {
 		return nil, nil, err

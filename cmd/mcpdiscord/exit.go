@@ -133,7 +133,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 		var names []string
 		cmd.Flags().VisitAll(visitNames(&names))
-		if near := nearest(name, names); near != "" {
+		near := nearest(name, names)
+		if near != "" && (cmd.Name() != "call" || near[0] == name[0]) { // of call it may be an argument
 			hint = "did you mean --" + near + "?"
 		} else if cmd.Name() == "call" {
 			hint = "arguments of a tool have no dashes: " + name + "=…"

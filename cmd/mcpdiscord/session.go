@@ -188,14 +188,21 @@ func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokenc
 // pastedLines reads the lines that a person pastes while a sign-in waits. stop
 // gives stdin back: nothing that is typed later is lost to it.
 func (p *program) pastedLines() (lines <-chan string, stop func()) {
+	lines, _, stop = p.typedLines()
+	return lines, stop
+}
+
+// typedLines reads lines from stdin; ended is closed at its end.
+func (p *program) typedLines() (lines <-chan string, ended <-chan struct{}, stop func()) {
+	over := make(chan struct{})
 	reader, err := cancelreader.NewReader(p.in)
 	if err != nil {
-		return nil, func() {}
+		close(over)
+		return nil, over, func() {}
 	}
 	pasted, done := make(chan string), make(chan struct{})
-	ended := make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(over)
 		scanner := bufio.NewScanner(reader)
 		for scanner.Scan() {
 			select {
@@ -205,10 +212,10 @@ func (p *program) pastedLines() (lines <-chan string, stop func()) {
 			}
 		}
 	}()
-	return pasted, func() {
+	return pasted, over, func() {
 		close(done)
 		if reader.Cancel() {
-			<-ended
+			<-over
 		}
 		_ = reader.Close()
 	}

@@ -42,7 +42,7 @@ func (p *program) toolsCommand() *cobra.Command {
 }
 
 func (p *program) tools(ctx context.Context, o *clientOptions, name string, login bool) error {
-	conn, list, err := p.connectForTools(ctx, o, "", login)
+	conn, list, err := p.connectForTools(ctx, o, connecting{login: login})
 	if err != nil {
 		return err
 	}

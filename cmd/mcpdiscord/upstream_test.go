@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -41,6 +42,8 @@ func runUpstream() int {
 		func(_ context.Context, _ *mcp.CallToolRequest, in addArguments) (*mcp.CallToolResult, addArguments, error) {
 			return nil, in, nil
 		})
+	s.AddTool(&mcp.Tool{Name: "paint", Description: "Ask for a color.", InputSchema: json.RawMessage(`{"type":"object"}`)}, paint)
+	s.AddTool(&mcp.Tool{Name: "link", Description: "Ask for a visit.", InputSchema: json.RawMessage(`{"type":"object"}`)}, link)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -52,4 +55,31 @@ func runUpstream() int {
 	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, &mcp.StreamableHTTPOptions{Stateless: true})
 	fmt.Fprintln(os.Stderr, http.Serve(listener, handler))
 	return 1
+}
+
+// paint asks for a color and says what it was told.
+func paint(_ context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	return asking(r, &mcp.ElicitParams{Mode: "form", Message: "Which color\x1b[31m?", RequestedSchema: json.RawMessage(`{"type":"object","required":["color","coats"],"properties":{
+		"color":{"type":"string","enum":["red","green"],"description":"of the wall"},
+		"coats":{"type":"integer","minimum":1,"default":2},
+		"serial":{"type":"integer"},
+		"glossy":{"type":"boolean"}}}`)})
+}
+
+// link asks to open an address.
+func link(_ context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	return asking(r, &mcp.ElicitParams{Mode: "url", Message: "Pay there.", URL: "http://127.0.0.1:9/pay?a=1", ElicitationID: "1"})
+}
+
+// asking is a tool that asks one thing and gives back the answer.
+func asking(r *mcp.CallToolRequest, question *mcp.ElicitParams) (*mcp.CallToolResult, error) {
+	answer, there := r.Params.InputResponses["q"]
+	if !there {
+		return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"q": question}, RequestState: "sealed"}, nil
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return nil, err
+	}
+	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(text)}}, StructuredContent: json.RawMessage(text)}, nil
 }

@@ -91,6 +91,10 @@ type Config struct {
 	// Transport carries every HTTP request; nil: one that dials only where a
 	// sign-in with this server may lead.
 	Transport http.RoundTripper
+	// Elicit asks the user what the server wants to know during a call; one
+	// question at a time. An error refuses the question. nil: nobody is asked,
+	// and the server is told so. The time it takes is not counted by Timeout.
+	Elicit func(ctx context.Context, question Elicitation) (Answer, error)
 	// Debug gets every HTTP exchange in words, without secrets: one Write for
 	// each request, answer, body, and event of a stream. nil: none.
 	Debug io.Writer

@@ -28,6 +28,9 @@ type Conn struct {
 	connecting chan struct{}
 	// closers are the sessions that are being closed.
 	closers sync.WaitGroup
+	// asking is held by the one question that the user is asked.
+	asking     sync.Mutex
+	operations operations
 
 	mu        sync.Mutex
 	session   *mcp.ClientSession // nil: to be made
@@ -58,12 +61,11 @@ func newConn(cfg Config) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{
-		signer: s,
-		client: mcp.NewClient(&mcp.Implementation{Name: "mcpdiscord", Version: s.cfg.Version},
-			&mcp.ClientOptions{Capabilities: &mcp.ClientCapabilities{}}),
+		signer:     s,
 		connecting: make(chan struct{}, 1),
 		schemas:    map[string]schemas{},
 	}
+	c.client = mcp.NewClient(&mcp.Implementation{Name: "mcpdiscord", Version: s.cfg.Version}, c.clientOptions())
 	tapping := *s.mcp
 	tapping.Transport = &tap{base: s.mcp.Transport, userAgent: userAgent(s.cfg.Version)}
 	c.http = &tapping
@@ -174,6 +176,9 @@ func (c *Conn) Call(ctx context.Context, name string, arguments json.RawMessage)
 			}
 			_, err = session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: arguments})
 		}
+		if said := protocolError(err); said != nil && said.Code == mcp.CodeURLElicitationRequired {
+			return c.openFirst(ctx, said.Data)
+		}
 		if err != nil {
 			return err
 		}
@@ -230,15 +235,18 @@ func neverSent(err error, watch *trace) bool {
 
 // once sends one operation within its timeout.
 func (c *Conn) once(ctx context.Context, send send) (*trace, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.signer.cfg.Timeout, errCallTimeout)
-	defer cancel()
-	watch := &trace{}
+	watch, sent := &trace{}, &trace{told: make(chan struct{})}
+	ctx, end := c.operations.begin(ctx, c.signer.cfg.Timeout, sent)
+	defer end()
 	session, err := c.connected(withTrace(ctx, watch))
 	if err != nil || send == nil {
 		return watch, timely(ctx, err)
 	}
-	watch = &trace{}
+	watch = sent
 	err = send(withTrace(ctx, watch), session, watch)
+	if err != nil && ctx.Err() != nil {
+		watch.awaitCancel(session)
+	}
 	if errors.Is(err, mcp.ErrConnectionClosed) || errors.Is(err, mcp.ErrSessionMissing) {
 		c.lose(session)
 	}

@@ -38,6 +38,7 @@ type trace struct {
 	html     bool          // the last answer was a page
 	retry    time.Duration // its Retry-After
 	stopped  error         // why no more requests may be sent
+	told     chan struct{} // closed when the server was told of the cancellation; nil: nobody waits
 }
 
 type traceKey struct{}
@@ -59,6 +60,10 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", t.userAgent)
 	watch, _ := req.Context().Value(traceKey{}).(*trace)
 	if watch == nil {
+		return t.base.RoundTrip(req)
+	}
+	if isCancellation(req) {
+		defer watch.tell() // a POST that was broken off does not stop this one
 		return t.base.RoundTrip(req)
 	}
 	if err := watch.admit(); err != nil {
@@ -155,17 +160,31 @@ func (t *trace) results() []json.RawMessage {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var results []json.RawMessage
-	for _, body := range t.bodies {
-		for _, message := range body.messages() {
-			var answer struct {
-				Result json.RawMessage `json:"result"`
-			}
-			if json.Unmarshal(message, &answer) == nil && answer.Result != nil {
-				results = append(results, answer.Result)
-			}
+	for _, message := range t.seen() {
+		var answer struct {
+			Result json.RawMessage `json:"result"`
+		}
+		if json.Unmarshal(message, &answer) == nil && answer.Result != nil {
+			results = append(results, answer.Result)
 		}
 	}
 	return results
+}
+
+// messages are all JSON texts that were seen so far, in order.
+func (t *trace) messages() [][]byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen()
+}
+
+// seen is messages for who holds the lock.
+func (t *trace) seen() [][]byte {
+	var all [][]byte
+	for _, body := range t.bodies {
+		all = append(all, body.messages()...)
+	}
+	return all
 }
 
 // messages splits what was read into JSON texts.

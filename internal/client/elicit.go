@@ -1,0 +1,224 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// Elicitation is what a server wants to know of the user while it executes a
+// call. Its texts are the server's: print them with [Printable].
+type Elicitation struct {
+	// Server is the URL of the server that asks.
+	Server  string
+	Message string
+	// Schema is the object that is asked for, as on the wire: flat, with
+	// properties that are strings, numbers, booleans or choices.
+	Schema json.RawMessage
+	// URL is the address to open in a browser instead, "" for none. It must
+	// not be fetched, nor opened before the user has seen and allowed it.
+	URL string
+	// Host is the URL's, in lower case.
+	Host string
+	// Refused says why the URL must not be opened; nil: it may be.
+	Refused error
+}
+
+// Action is the user's answer to an elicitation.
+type Action string
+
+// The actions that MCP knows. Decline is a no, Cancel is no answer.
+const (
+	Accept  Action = "accept"
+	Decline Action = "decline"
+	Cancel  Action = "cancel"
+)
+
+// Answer is the answer to an elicitation. Content is a JSON object that fits
+// the schema; with Accept of a form only.
+type Answer struct {
+	Action  Action
+	Content json.RawMessage
+}
+
+// errOpenFirst ends a call whose server wants an address visited before
+// (-32042 of MCP 2025-11-25).
+var errOpenFirst = errors.New("an address has to be opened first")
+
+// clientOptions tell the SDK what we can do. With Config.Elicit the capability
+// is declared even where the answer will be no: every server has to cope with
+// a no, while a tool whose server may not ask mostly just fails. Without it
+// nothing is declared, and a server that asks all the same gets an error.
+func (c *Conn) clientOptions() *mcp.ClientOptions {
+	o := &mcp.ClientOptions{Capabilities: &mcp.ClientCapabilities{}}
+	if c.signer.cfg.Elicit != nil {
+		o.ElicitationHandler = c.elicit
+		o.Capabilities.Elicitation = &mcp.ElicitationCapabilities{Form: &mcp.FormElicitationCapabilities{}, URL: &mcp.URLElicitationCapabilities{}}
+	}
+	return o
+}
+
+// elicit answers the server's question, in every generation of the protocol:
+// as a request within the answer to a call, and as a result that wants input.
+// Questions come one at a time, and no clock runs meanwhile.
+func (c *Conn) elicit(ctx context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+	c.asking.Lock()
+	defer c.asking.Unlock()
+	defer c.operations.pause()()
+	answer, err := c.signer.cfg.Elicit(ctx, c.elicitation(req.Params))
+	if err != nil {
+		return nil, err
+	}
+	result := &mcp.ElicitResult{Action: string(answer.Action)}
+	if answer.Action != Accept || req.Params.URL != "" {
+		return result, nil
+	}
+	result.Content = map[string]any{}
+	if len(answer.Content) > 0 {
+		// The SDK makes float64 of numbers in any case.
+		if err := json.Unmarshal(answer.Content, &result.Content); err != nil {
+			return nil, fmt.Errorf("reading the answer: %w", err)
+		}
+	}
+	return result, nil
+}
+
+func (c *Conn) elicitation(p *mcp.ElicitParams) Elicitation {
+	e := Elicitation{Server: c.signer.server, Message: p.Message, URL: p.URL}
+	if p.URL == "" {
+		e.Schema = c.operations.schemaOnWire(p.RequestedSchema)
+		return e
+	}
+	u, err := c.signer.reach.check(p.URL)
+	if err != nil {
+		e.Refused = err
+		return e
+	}
+	e.Host = u.Hostname()
+	return e
+}
+
+// openFirst asks the user to open the addresses that a server wants visited
+// before it executes a call (-32042). The call is not repeated: only the user
+// knows when he is done there.
+func (c *Conn) openFirst(ctx context.Context, data json.RawMessage) error {
+	var wanted struct {
+		Elicitations []*mcp.ElicitParams `json:"elicitations"`
+	}
+	if c.signer.cfg.Elicit == nil || json.Unmarshal(data, &wanted) != nil {
+		return errNeedsInput
+	}
+	const most = 4 // addresses at once; a stranger sends them
+	for i, p := range wanted.Elicitations {
+		if p == nil || p.URL == "" || i == most {
+			return errNeedsInput
+		}
+		result, err := c.elicit(ctx, &mcp.ElicitRequest{Params: p})
+		if err != nil {
+			return err
+		}
+		if Action(result.Action) != Accept {
+			return errNeedsInput
+		}
+	}
+	return errOpenFirst
+}
+
+// operations are those that are under way: what each saw on the wire, and its
+// clock. The clocks stand while the user is asked something.
+type operations struct {
+	mu      sync.Mutex
+	asking  int
+	running map[*operating]bool
+}
+
+type operating struct {
+	clock *time.Timer
+	limit time.Duration
+	watch *trace
+}
+
+// begin starts an operation. Its context ends with errCallTimeout; end is to
+// be called in any case.
+func (o *operations) begin(ctx context.Context, limit time.Duration, watch *trace) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	it := &operating{time.AfterFunc(limit, func() { cancel(errCallTimeout) }), limit, watch}
+	if o.asking > 0 {
+		it.clock.Stop()
+	}
+	if o.running == nil {
+		o.running = map[*operating]bool{}
+	}
+	o.running[it] = true
+	return ctx, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		it.clock.Stop()
+		delete(o.running, it)
+		cancel(nil)
+	}
+}
+
+// pause stops the clocks; resume winds them up again.
+func (o *operations) pause() (resume func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.asking++
+	for it := range o.running {
+		it.clock.Stop()
+	}
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.asking--; o.asking > 0 {
+			return
+		}
+		for it := range o.running {
+			it.clock.Reset(it.limit)
+		}
+	}
+}
+
+// schemaOnWire finds the schema as the server wrote it, in its order: the SDK
+// gives a map. Where it is not found the map has to do.
+func (o *operations) schemaOnWire(given any) json.RawMessage {
+	type question struct {
+		Params struct {
+			Schema json.RawMessage `json:"requestedSchema"`
+		} `json:"params"`
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for it := range o.running {
+		for _, message := range it.watch.messages() {
+			var found struct {
+				question
+				Result struct {
+					Requests map[string]question `json:"inputRequests"`
+				} `json:"result"`
+			}
+			if json.Unmarshal(message, &found) != nil {
+				continue
+			}
+			questions := append(slices.Collect(maps.Values(found.Result.Requests)), found.question)
+			for _, q := range questions {
+				var value any
+				if json.Unmarshal(q.Params.Schema, &value) == nil && reflect.DeepEqual(value, given) {
+					return q.Params.Schema
+				}
+			}
+		}
+	}
+	schema, _ := json.Marshal(given) // it was JSON
+	return schema
+}

@@ -1,0 +1,162 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+const wallSchema = `{"type":"object","properties":{"zeta":{"type":"string"},"alpha":{"type":"integer"}},"required":["zeta"]}`
+
+// askingFake has a tool that asks in the way of a generation of the protocol.
+func askingFake(t *testing.T, stateless bool, question *mcp.ElicitParams) *fake {
+	t.Helper()
+	f := newFake(t)
+	server := mcp.NewServer(&mcp.Implementation{Name: "asking", Version: "1"}, nil)
+	server.AddTool(&mcp.Tool{Name: "ask", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		var answer any = req.Params.InputResponses["q"]
+		switch {
+		case !stateless:
+			given, err := req.Session.Elicit(ctx, question)
+			if err != nil {
+				return nil, err
+			}
+			answer = given
+		case req.Params.InputResponses == nil:
+			return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"q": question}, RequestState: "state"}, nil
+		}
+		text, err := json.Marshal(answer)
+		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(text)}}}, err
+	})
+	f.mcp = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server },
+		&mcp.StreamableHTTPOptions{Stateless: stateless, PropagateRequestCancellation: true})
+	return f
+}
+
+var generations = map[string]bool{"2026-07-28": true, "2025-11-25": false}
+
+// TestElicit answers a form in both generations of the protocol. The clock of
+// the call stands meanwhile.
+func TestElicit(t *testing.T) {
+	t.Parallel()
+	for version, stateless := range generations {
+		for _, answer := range []client.Answer{
+			{Action: client.Accept, Content: json.RawMessage(`{"zeta":"z","alpha":42}`)},
+			{Action: client.Decline},
+			{Action: client.Cancel},
+		} {
+			f := askingFake(t, stateless, &mcp.ElicitParams{Message: "what?", RequestedSchema: json.RawMessage(wallSchema)})
+			r := newRig(t, f)
+			r.Timeout = time.Second
+			var asked []client.Elicitation
+			r.Elicit = func(_ context.Context, e client.Elicitation) (client.Answer, error) {
+				asked = append(asked, e)
+				<-time.After(1200 * time.Millisecond) // longer than Timeout
+				return answer, nil
+			}
+			conn := r.connect(t)
+			want(t, "version", conn.Identity().ProtocolVersion, version)
+			got := call(t, conn, "ask").Content[0].Text
+			wanted := `{"action":"` + string(answer.Action) + `"}`
+			if answer.Content != nil {
+				wanted = `{"action":"accept","content":{"alpha":42,"zeta":"z"}}`
+			}
+			want(t, version+" answer", got, wanted)
+			if len(asked) != 1 || asked[0].Message != "what?" || asked[0].Server != r.Server {
+				t.Fatalf("%s: asked %+v", version, asked)
+			}
+			want(t, version+" schema", string(asked[0].Schema), wallSchema)
+		}
+	}
+}
+
+// TestElicitNobody is a tool that asks a client which asks nobody.
+func TestElicitNobody(t *testing.T) {
+	t.Parallel()
+	for version, stateless := range generations {
+		f := askingFake(t, stateless, &mcp.ElicitParams{Message: "what?", RequestedSchema: json.RawMessage(wallSchema)})
+		result, err := newRig(t, f).connect(t).Call(t.Context(), "ask", nil)
+		if err == nil && !result.IsError {
+			t.Errorf("%s: got %s", version, result.Raw)
+		}
+	}
+}
+
+// TestAttack24ElicitedAddress offers addresses: nothing is fetched, and what
+// leads astray is marked as refused.
+func TestAttack24ElicitedAddress(t *testing.T) {
+	t.Parallel()
+	for address, refused := range map[string]bool{
+		"https://EXAMPLE.com/pay": false, "javascript:alert(1)": true, "file:///etc/passwd": true,
+		"https://bank.example@evil.example/": true, "http://example.com/": true, "https://10.0.0.1/": true, "https://a.example/\x1b]0;x": true,
+	} {
+		for version, stateless := range generations {
+			f := askingFake(t, stateless, &mcp.ElicitParams{Mode: "url", Message: "go", URL: address, ElicitationID: "1"})
+			r := newRig(t, f)
+			var asked client.Elicitation
+			r.Elicit = func(_ context.Context, e client.Elicitation) (client.Answer, error) {
+				asked = e
+				return client.Answer{Action: client.Decline}, nil
+			}
+			conn := r.connect(t)
+			visits := r.opened()
+			if got := call(t, conn, "ask").Content[0].Text; !strings.Contains(got, `"decline"`) {
+				t.Errorf("%s: the tool got %s", version, got)
+			}
+			want(t, address, asked.Refused != nil, refused)
+			want(t, "visits", r.opened(), visits)
+			if !refused {
+				want(t, "host", asked.Host, "example.com")
+			}
+		}
+	}
+}
+
+// TestElicitInterrupted ends a call while the user is asked.
+func TestElicitInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, stateless := range generations {
+		f := askingFake(t, stateless, &mcp.ElicitParams{Message: "what?", RequestedSchema: json.RawMessage(wallSchema)})
+		r := newRig(t, f)
+		ctx, cancel := context.WithCancel(t.Context())
+		r.Elicit = func(context.Context, client.Elicitation) (client.Answer, error) {
+			cancel()
+			<-ctx.Done()
+			return client.Answer{}, ctx.Err()
+		}
+		_, err := r.connect(t).Call(ctx, "ask", nil)
+		wantKind(t, err, client.KindInterrupted)
+	}
+}
+
+// TestOpenFirst is a server of 2025-11-25 that wants an address visited before
+// it executes a call (-32042).
+func TestOpenFirst(t *testing.T) {
+	t.Parallel()
+	for action, says := range map[client.Action]string{client.Accept: "opened address", client.Decline: "got none"} {
+		f := newFake(t)
+		server := mcp.NewServer(&mcp.Implementation{Name: "asking", Version: "1"}, nil)
+		server.AddTool(&mcp.Tool{Name: "ask", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return nil, mcp.URLElicitationRequiredError([]*mcp.ElicitParams{{Mode: "url", Message: "go", URL: "https://example.com/pay", ElicitationID: "1"}})
+		})
+		f.mcp = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil)
+		r := newRig(t, f)
+		var asked []string
+		r.Elicit = func(_ context.Context, e client.Elicitation) (client.Answer, error) {
+			asked = append(asked, e.URL)
+			return client.Answer{Action: action}, nil
+		}
+		_, err := r.connect(t).Call(t.Context(), "ask", nil)
+		if own := wantKind(t, err, client.KindFailure); !strings.Contains(own.Message, says) {
+			t.Errorf("%s: %s", action, explain(err))
+		}
+		want(t, "asked", strings.Join(asked, " "), "https://example.com/pay")
+	}
+}
