@@ -30,7 +30,11 @@ type fileClient struct {
 // evicted. An error names the line, and leaves the clients as they are.
 func (s *Server) LoadClients(data []byte) error {
 	var entries []json.RawMessage
-	if err := json.Unmarshal(data, &entries); err != nil {
+	err := json.Unmarshal(data, &entries)
+	if err == nil && entries == nil {
+		err = errors.New("it is null")
+	}
+	if err != nil {
 		line := 1
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			line = lineAt(data, int(syntax.Offset))
