@@ -19,6 +19,9 @@ import (
 // auditComplaint is how often a file that cannot be written is complained of.
 const auditComplaint = time.Minute
 
+// auditWait is how long the reader of a pipe may keep everybody waiting.
+const auditWait = 100 * time.Millisecond
+
 // auditLog is the file of the audit trail: an entry is a line of JSON. A file
 // that was moved away, as logrotate does, is left for a new one. What cannot be
 // written is counted: it must not stop the server.
@@ -102,11 +105,11 @@ type auditFile struct {
 func (f *auditFile) Write(line []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	var opening error
 	if f.moved() {
-		if err := f.open(); err != nil {
-			return 0, err
-		}
+		opening = f.open() // where that fails, the line is better in the old file than nowhere
 	}
+	_ = f.file.SetWriteDeadline(time.Now().Add(auditWait)) // a file has none
 	if f.torn {
 		if _, err := f.file.WriteString("\n"); err != nil {
 			return 0, err
@@ -115,7 +118,7 @@ func (f *auditFile) Write(line []byte) (int, error) {
 	}
 	n, err := f.file.Write(line)
 	f.torn = n > 0 && n < len(line)
-	return n, err
+	return n, errors.Join(opening, err)
 }
 
 // moved says whether another file has the name by now, or none.
@@ -136,7 +139,7 @@ func (f *auditFile) reopen() error {
 
 // open takes the file that has the name. Where that fails the one before stays.
 func (f *auditFile) open() error {
-	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, 0o600) // a pipe that nobody reads is an error, no wait
 	if err != nil {
 		return fmt.Errorf("opening the audit file: %w", err)
 	}

@@ -127,3 +127,65 @@ func TestAuditLogTornLine(t *testing.T) {
 		t.Errorf("the file is\n%s", text)
 	}
 }
+
+// A file that cannot be made again, in a directory that is another's, does not
+// cost the entries of the meantime.
+func TestAuditLogMovedAwayForGood(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	dir := filepath.Join(t.TempDir(), "logs")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	audit, err := openAuditLog(filepath.Join(dir, "audit.log"), slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer audit.file.close()
+	audit.write(t.Context(), issued("1"))
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	audit.write(t.Context(), issued("2"))
+	if got := entries(t, filepath.Join(dir+".old", "audit.log")); got != "1 2" {
+		t.Errorf("the old file has %q", got)
+	}
+	if !strings.Contains(log.String(), "opening the audit file") {
+		t.Errorf("nobody is told: %s", log.String())
+	}
+}
+
+// A pipe that nobody reads stops no server, neither at its start nor later.
+func TestAuditLogPipe(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openAuditLog(path, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("a pipe without a reader is opened")
+	}
+	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	audit, err := openAuditLog(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer audit.file.close()
+	audit.write(t.Context(), issued("1"))
+	if got := audit.lost.Load(); got != 0 {
+		t.Errorf("%d are counted", got)
+	}
+	for audit.lost.Load() == 0 && t.Context().Err() == nil { // until the pipe is full
+		audit.write(t.Context(), issued(strings.Repeat("2", 10_000)))
+	}
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	audit.write(t.Context(), issued("3"))
+	if got := audit.lost.Load(); got != 2 {
+		t.Errorf("%d are counted", got)
+	}
+}
