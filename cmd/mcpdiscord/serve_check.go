@@ -108,6 +108,7 @@ func (p *program) checkServe(ctx context.Context, o *serveOptions) error {
 	if placed {
 		c.rest(ctx, o, logger)
 	}
+	c.access(o)
 	c.observed(ctx, o)
 	if o.proxy != "" {
 		c.proxied(ctx, o.proxy)
@@ -206,6 +207,39 @@ func (c *checkup) rest(ctx context.Context, o *serveOptions, logger *slog.Logger
 	}
 }
 
+// access says who may come in: to have left it out is no fault, and everybody.
+func (c *checkup) access(o *serveOptions) {
+	a := o.access.access
+	var who []string
+	if len(a.Guilds) > 0 || len(a.Roles) > 0 {
+		rule := "whoever"
+		if len(a.Guilds) > 0 {
+			rule += " is in server " + strings.Join(a.Guilds, " or ")
+		}
+		if len(a.Guilds) > 0 && len(a.Roles) > 0 {
+			rule += " and"
+		}
+		for i, role := range a.Roles {
+			rule += []string{" has role ", " or "}[min(i, 1)] + role.Role + " in " + role.Guild
+		}
+		who = append(who, rule)
+	}
+	switch n := len(a.Users); {
+	case n == 1:
+		who = append(who, "1 Discord account")
+	case n > 1:
+		who = append(who, fmt.Sprintf("%d Discord accounts", n))
+	}
+	if len(who) == 0 {
+		c.warn("access", "everybody with a Discord account may come in (--allow-user, --allow-guild and --require-role change that)")
+	} else {
+		c.good("access", strings.Join(who, ", and "))
+	}
+	if o.access.webhookKey != nil && o.baseURL != "" {
+		c.good("events", o.baseURL+authserver.WebhookPath+" (give it to Discord under Webhooks, with the event Application Deauthorized)")
+	}
+}
+
 // observed looks at where a server would write and be seen.
 func (c *checkup) observed(ctx context.Context, o *serveOptions) {
 	if addr := o.observe.metricsAddr; addr != "" {
@@ -223,7 +257,7 @@ func (c *checkup) observed(ctx context.Context, o *serveOptions) {
 		}
 	}
 	if path := o.observe.auditLog; path != auditToLog {
-		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
 		if err == nil {
 			err = file.Close()
 		} else if errors.Is(err, os.ErrNotExist) {
