@@ -150,7 +150,11 @@ func (s *signer) refusal(err error) error {
 		return &Error{Kind: KindUnavailable, Message: "the sign-in failed for now: " + refused.words(), Hint: "try again later", Err: refused}
 	}
 	if refused.code == "access_denied" {
-		return &Error{Kind: KindAuth, Message: "sign-in was denied", Hint: "run {program} connect " + s.server + " to try again", Err: refused}
+		message := "sign-in was denied"
+		if refused.description != "" { // foreign words, of whom state and iss say they are
+			message += ": " + brief(refused.description)
+		}
+		return &Error{Kind: KindAuth, Message: message, Hint: "run {program} connect " + s.server + " to try again", Err: refused}
 	}
 	if refused.lostClient() && (s.cfg.ClientID != "" || s.cfg.ClientMetadataURL != "") {
 		return s.refusedClient(refused)
