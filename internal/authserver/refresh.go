@@ -109,11 +109,6 @@ func (s *Server) exchangeRefresh(w http.ResponseWriter, r *http.Request, shown *
 			return nil, cmp.Or(err, s.refuseUnknown(ctx, clientID, refreshEnded))
 		}
 	}
-	if !g.Revoked {
-		if revived, err := s.endRevived(ctx, g.ID); revived {
-			return nil, cmp.Or(err, s.refuseUnknown(ctx, clientID, refreshEnded))
-		}
-	}
 	if v := s.judgeRefresh(g, t, clientID, s.now()); !v.good() {
 		return nil, s.refuseRefresh(ctx, g, t, clientID, v)
 	}
