@@ -53,6 +53,7 @@ type redisStore struct {
 	prefix string
 	feed   *redisFeed
 	locks  *locks
+	gate   gate
 	closer closer
 
 	node   [8]byte // first half of our nonces
@@ -79,10 +80,14 @@ func (r *redisStore) key(kind authserver.Kind, id string) string {
 }
 
 // Get implements [authserver.Store], in one round trip.
-func (r *redisStore) Get(ctx context.Context, kind authserver.Kind, id string) (authserver.Record, error) {
+func (r *redisStore) Get(ctx context.Context, kind authserver.Kind, id string) (_ authserver.Record, err error) {
 	if err := ctx.Err(); err != nil {
 		return authserver.Record{}, err
 	}
+	if err := r.gate.enter(); err != nil {
+		return authserver.Record{}, broken("reading store", err)
+	}
+	defer func() { r.gate.leave(err) }()
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	stored, err := r.read(call, kind, id)
@@ -128,10 +133,14 @@ func (r *redisStore) Delete(ctx context.Context, kind authserver.Kind, id string
 
 // Incr implements [authserver.Store], in one round trip. An answer that was
 // lost may count twice.
-func (r *redisStore) Incr(ctx context.Context, key string, window time.Duration) (int64, error) {
+func (r *redisStore) Incr(ctx context.Context, key string, window time.Duration) (_ int64, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	if err := r.gate.enter(); err != nil {
+		return 0, broken("counting in store", err)
+	}
+	defer func() { r.gate.leave(err) }()
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	now := r.now()
@@ -170,10 +179,14 @@ const unread = "?"
 // update brings what is stored from seen to what fn makes of it. Callers of
 // this process take turns, in the order in which they come: a storm on one
 // record is as many round trips, not their square.
-func (r *redisStore) update(ctx context.Context, kind authserver.Kind, id, seen string, fn func(*authserver.Record) (*authserver.Record, error)) error {
+func (r *redisStore) update(ctx context.Context, kind authserver.Kind, id, seen string, fn func(*authserver.Record) (*authserver.Record, error)) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := r.gate.enter(); err != nil {
+		return broken("writing store", err)
+	}
+	defer func() { r.gate.leave(err) }()
 	wait, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	unlock, err := r.locks.lock(wait, recordKey(kind, id))
