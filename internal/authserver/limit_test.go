@@ -374,7 +374,7 @@ func TestAttack28ApprovalsOfAnAddress(t *testing.T) {
 }
 
 // Who has many networks of /64 in one of /48, as one subscriber may, gets
-// twice what an address gets; and a neighbour does not use up what is for all.
+// twice what an address gets; and a neighbor does not use up what is for all.
 func TestLimitOfASite(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, limits(authserver.Limits{Authorize: 5}))
