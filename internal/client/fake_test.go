@@ -35,10 +35,11 @@ type fake struct {
 	forms    map[string][]url.Values // path → forms, /authorize: queries
 	bearers  []string                // seen at /mcp
 	on       map[string]http.HandlerFunc
-	lifetime int  // of access tokens, in seconds
-	rotate   bool // issue refresh tokens
-	deny     bool // at /authorize
-	reused   int  // how often a spent refresh token came
+	lifetime int    // of access tokens, in seconds
+	rotate   bool   // issue refresh tokens
+	deny     bool   // at /authorize
+	denial   string // the words of it
+	reused   int    // how often a spent refresh token came
 	need     map[string]string
 	meta     map[string]any // overrides of the server metadata
 	prm      map[string]any // overrides of the resource metadata
@@ -170,6 +171,9 @@ func (f *fake) authorize(w http.ResponseWriter, r *http.Request) {
 	answer := url.Values{"state": {q.Get("state")}, "iss": {f.URL}}
 	if f.deny {
 		answer.Set("error", "access_denied")
+		if f.denial != "" {
+			answer.Set("error_description", f.denial)
+		}
 	} else {
 		code := rand.Text()
 		f.codes[code] = q

@@ -231,6 +231,23 @@ func TestGapE5Denied(t *testing.T) {
 	}
 }
 
+// A denial may say why. Its words are foreign: they do nothing to a terminal or
+// a page, and are cut.
+func TestDeniedSaysWhy(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.deny, f.denial = true, "not\x1b[2J let\nin \u202e<script>x</script>"+strings.Repeat("!", 2000)
+	r := newRig(t, f)
+	_, err := client.Connect(t.Context(), r.Config)
+	own := wantKind(t, err, client.KindAuth)
+	if !strings.HasPrefix(own.Message, "sign-in was denied: not␛[2J let in <U+202E><script>") || len(own.Message) > 400 {
+		t.Errorf("the message is %q", own.Message)
+	}
+	if !strings.Contains(r.pages[0], "&lt;script&gt;") || strings.Contains(r.pages[0], "<script") {
+		t.Errorf("the last page is\n%s", r.pages[0])
+	}
+}
+
 // One denial answers everybody who was waiting for it.
 func TestGapE5DeniedOnceForAll(t *testing.T) {
 	t.Parallel()
