@@ -76,6 +76,53 @@ func TestChromiumPages(t *testing.T) {
 	}
 }
 
+// TestChromiumRefused signs in with an account that is not let in: the page says
+// so, fits on a phone, and its button takes the news to the client.
+func TestChromiumRefused(t *testing.T) {
+	mcpURL := startServe(t, "--dev", "--allow-user", "115590097100865541")
+	tab := startChromium(t)
+	browsed := make(chan error, 1)
+	cache, err := tokencache.Open(tokencache.Config{Store: tokencache.StoreMemory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Connect(t.Context(), client.Config{
+		Server: mcpURL, Cache: cache, SignIn: true, LoginTimeout: time.Minute, Version: "test",
+		OpenBrowser: func(_ context.Context, address string) error {
+			go func() { browsed <- browseRefused(t, tab, address) }()
+			return nil
+		},
+	})
+	if err == nil || !strings.Contains(err.Error(), "does not let in that Discord account") {
+		t.Errorf("the client was told %v", err)
+	}
+	if err := <-browsed; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func browseRefused(t *testing.T, tab context.Context, address string) error {
+	approve, nelly := chromedp.CSS(`button[name=decision][value=approve]`), chromedp.CSS(`button[name=user][value="`+demoUser+`"]`)
+	back := chromedp.CSS(`a.button`)
+	if err := chromedp.Do(tab, chromedp.Navigate(address), chromedp.WaitVisible(approve), chromedp.Click(approve),
+		chromedp.WaitVisible(nelly), chromedp.Click(nelly), chromedp.WaitVisible(back)); err != nil {
+		return err
+	}
+	text, err := chromedp.Run(tab, chromedp.Text(chromedp.CSS("body")))
+	if err != nil {
+		return err
+	}
+	for _, want := range []string{"This account may not use this server", "nelly", demoUser, "access_denied", "Request"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q: %s", want, text)
+		}
+	}
+	if err := picture(tab, "refused"); err != nil {
+		return err
+	}
+	return chromedp.Do(tab, chromedp.Click(back))
+}
+
 func browse(t *testing.T, tab context.Context, address string) error {
 	approve, nelly := chromedp.CSS(`button[name=decision][value=approve]`), chromedp.CSS(`button[name=user][value="`+demoUser+`"]`)
 	if err := chromedp.Do(tab, chromedp.Navigate(address), chromedp.WaitVisible(approve)); err != nil {
