@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -153,7 +154,7 @@ func TestNoSecretIsSeen(t *testing.T) {
 			life := newSecretLife(t, seen, tt.format, tt.proxy)
 			life.live()
 			outputs := life.end()
-			for _, needed := range []string{"credentials", "cookie", "query code", "query state", "form code_verifier", "form token", "page request", "answer access_token", "answer refresh_token", "form refresh_token", "signing key"} {
+			for _, needed := range []string{"credentials", "cookie", "query code", "query state", "form code_verifier", "form token", "page request", "answer access_token", "answer refresh_token", "form refresh_token", "form client_assertion", "signature", "signing key"} {
 				if !slices.Contains(slices.Collect(maps.Values(seen.values)), needed) {
 					t.Errorf("no %s passed by: the test is blind", needed)
 				}
@@ -218,6 +219,7 @@ func newSecretLife(t *testing.T, seen *secretsSeen, format string, proxy bool) *
 	seen.add("encryption key", environment["STORAGE_ENCRYPTION_KEY"])
 	seen.add("client secret", emulator.DefaultClientSecret)
 	flags := []string{
+		"--discord-public-key", hex.EncodeToString(emu.WebhookPublicKey()),
 		"--dev", "--discord-url", between.URL, "--store", "bolt:" + filepath.Join(dir, "db"), "--refresh-grace", "1ns",
 		"--log-level", "debug", "--log-format", format, "--audit-log", l.audit, "--metrics-addr", strings.TrimPrefix(l.metrics, "http://"),
 	}
@@ -353,6 +355,11 @@ func (l *secretLife) live() {
 		l.authorize(&oauthSession{}, newPerson(false, demoUser, l.seen))
 	}
 	made := func() string { return oauth2.GenerateVerifier() }
+	l.post("/token", url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {"mcpd_rt_" + made()}, "client_id": {s.ClientID},
+		"client_assertion": {made() + "." + made() + "." + made()}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+	})
+	l.webhooks()
 	l.get("/authorize?" + url.Values{"client_id": {made()}, "state": {made()}}.Encode())
 	l.get("/auth/callback?"+url.Values{"code": {made()}, "state": {made()}}.Encode(), "Cookie", "mcpdiscord="+made())
 	l.post("/consent", url.Values{"request": {made()}, "decision": {"approve"}})
@@ -362,6 +369,22 @@ func (l *secretLife) live() {
 	l.call(made(), "get_user_info")
 	l.get("/mcp?"+url.Values{"token": {made()}}.Encode(), "Authorization", "Bearer "+made(), "Authorization", "Bearer "+made())
 	l.get("/nothing?" + url.Values{"token": {made()}}.Encode())
+}
+
+// webhooks sends Discord's events: one that is forged, and one that ends a
+// sign-in.
+func (l *secretLife) webhooks() {
+	l.t.Helper()
+	forged := strings.Repeat("5ec2e7a1", 16)
+	l.seen.add("signature", forged)
+	l.send(http.MethodPost, "/discord/webhook", `{"type":0}`, "X-Signature-Ed25519", forged, "X-Signature-Timestamp", "1700000000")
+	l.signIn()
+	if err := l.discord.SetWebhookURL(l.t.Context(), l.base+"/discord/webhook"); err != nil {
+		l.t.Fatal(err)
+	}
+	if err := l.discord.Deauthorize(demoUser); err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // end stops the server and returns all that was to be seen of it.
@@ -386,6 +409,9 @@ func (l *secretLife) end() map[string][]byte {
 		if !bytes.Contains(outputs["the audit trail"], []byte(`"event":"`+event+`"`)) {
 			l.t.Errorf("%s did not happen", event)
 		}
+	}
+	if !bytes.Contains(outputs["the audit trail"], []byte("deauthorized at discord")) {
+		l.t.Error("no event of Discord's arrived")
 	}
 	return outputs
 }
