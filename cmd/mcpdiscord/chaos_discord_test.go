@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,9 +33,9 @@ type front struct {
 	url       string
 	processes []*process
 
-	// before runs when Discord has done its work and before the answer leaves;
-	// after, when it has left. nil: nothing.
-	before, after func(endpoint, grant string)
+	// hook runs when Discord has done its work, before an answer leaves and when
+	// it has left. nil: nothing does.
+	hook atomic.Pointer[func(endpoint string, left bool)]
 
 	mu    sync.Mutex
 	lives func(userID string) time.Duration // of access tokens, as answers tell it; nil: Discord's
@@ -108,16 +109,17 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		body = f.learn(endpoint, bearer, once, body)
 	}
-	if f.before != nil {
-		f.before(endpoint, grant)
+	hook := f.hook.Load()
+	if hook != nil {
+		(*hook)(endpoint, false)
 	}
 	maps.Copy(w.Header(), answer.Header())
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(body)
 	_ = http.NewResponseController(w).Flush()
-	if f.after != nil {
-		f.after(endpoint, grant)
+	if hook != nil {
+		(*hook)(endpoint, true)
 	}
 }
 
