@@ -48,5 +48,8 @@ conformance: ## the official MCP conformance suite, pinned (conformance/README.m
 bench: ## the figures of docs/performance.md
 	scripts/bench.sh
 
+bench-scale: setup ## those that take half an hour: floods, a million grants, several nodes
+	scripts/bench-scale.sh
+
 clean:
 	rm -rf bin dist .cache conformance/node_modules conformance/results
