@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/creack/pty"
 )
@@ -19,8 +18,8 @@ import (
 func TestElicitOnTerminal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel) // after the parallel tests
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel) // after the parallel tests, which may wait long for their turn
 	upstream := exec.CommandContext(ctx, "protected", filepath.Join(dir, "addr"))
 	if err := upstream.Start(); err != nil {
 		t.Fatal(err)
