@@ -60,6 +60,24 @@ func TestOutageGrace(t *testing.T) {
 	used.take(used.renew())
 }
 
+// TestGraceOfATokenOfAKnownGrant: a token's first use may find its grant known
+// and ask nothing of the store. It was good all the same.
+func TestGraceOfATokenOfAKnownGrant(t *testing.T) {
+	t.Parallel()
+	a, b, _, toB := nodes(t, grace)
+	s := a.login(a.register("Known"))
+	b.uses(s.access)
+	before := s.access
+	s.take(s.renew())
+	a.uses(s.access)
+	b.clock.Add(5 * time.Second)
+	b.uses(before) // reads the grant as it is now
+	b.uses(s.access)
+	toB.fail(errDown)
+	b.clock.Add(5 * time.Second)
+	b.uses(s.access)
+}
+
 // TestOutageOfOneNode: the others go on, and revoke. The lone node learns of it
 // when it is back, without a restart.
 func TestOutageOfOneNode(t *testing.T) {

@@ -27,7 +27,7 @@ type verified struct {
 	scopes  []string
 	email   bool
 	grant   atomic.Pointer[liveGrant]
-	seen    atomic.Bool // it was good when the store was asked
+	seen    atomic.Bool // it was good by what the store said
 	older   atomic.Bool // the store is older than the token, and that is written down
 }
 
@@ -73,6 +73,9 @@ func (s *Server) Verify(ctx context.Context, accessToken string) (*Identity, err
 	}
 	if !st.live || st.clientID != v.claims.ClientID || st.user.ID != v.claims.UserID {
 		return nil, ErrInvalidToken
+	}
+	if !v.seen.Load() { // what is known of its grant may be newer than the token's first use
+		v.seen.Store(true)
 	}
 	if err := s.letIn(ctx, v.claims.UserID, v.claims.GrantID); err != nil {
 		return nil, err
@@ -137,9 +140,6 @@ func (s *Server) look(ctx context.Context, v *verified) (*grantState, error) {
 		// Signed by us, so the store is older than the token: it was restored,
 		// or a replica took over. The token lives its hour; people see this.
 		s.storeOlder(ctx, &Grant{ID: id, ClientID: st.clientID, User: st.user}, v.claims.Generation, st.generation)
-	}
-	if st.live {
-		v.seen.Store(true)
 	}
 	if !st.confirms(v.claims.Generation) || s.mem.away.Load() != nil {
 		return st, nil
