@@ -198,8 +198,11 @@ func (c *chaos) pauseRedis(t *testing.T, m mischief) {
 	if !c.steady.renew(ctx) {
 		return
 	}
-	for i := range c.nodes { // each sees the token
-		c.steady.at(i).works(ctx)
+	for range 2 { // each sees the token, and again when the first use is written down
+		for i := range c.nodes {
+			c.steady.at(i).works(ctx)
+		}
+		rest(ctx, 250*time.Millisecond)
 	}
 	c.redis.signal(syscall.SIGSTOP)
 	thaw := time.AfterFunc(m.last, func() { c.redis.signal(syscall.SIGCONT) })
