@@ -150,7 +150,7 @@ func patiently(t *testing.T, ask func() *answer) *answer {
 		if a.Header.Get("Retry-After") == "" {
 			t.Fatalf("503 without Retry-After: %s", a.Body)
 		}
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 	}
 	t.Fatal("a loop of 503")
 	return nil

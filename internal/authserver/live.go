@@ -44,6 +44,7 @@ type grantState struct {
 	scopes     []string
 	generation uint32
 	confirmed  bool
+	read       time.Time // when
 	until      time.Time // trusted so long; zero: until the feed tells otherwise
 	outage     atomic.Pointer[outage]
 }
@@ -113,6 +114,7 @@ func (s *Server) loadGrant(ctx context.Context, g *liveGrant, id string) (*grant
 	if err != nil {
 		return nil, err
 	}
+	st.read = now
 	if !told {
 		st.until = now.Add(liveTrust)
 	}

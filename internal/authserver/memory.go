@@ -40,10 +40,11 @@ type memory struct {
 	grantsMu sync.Mutex // one liveGrant for an id at any time
 	grants   *lru.Cache[string, *liveGrant]
 
-	following atomic.Bool            // the feed of changes runs
-	away      atomic.Pointer[outage] // nil: the store answers, see outage.go
-	changed   chan change            // by others, to be read again; see changes.go
-	unlisted  atomic.Bool            // clients have changed that are not in changed
+	following atomic.Bool               // the feed of changes runs
+	lost      atomic.Pointer[time.Time] // since when it does not; nil: it runs
+	away      atomic.Pointer[outage]    // nil: the store answers, see outage.go
+	changed   chan change               // by others, to be read again; see changes.go
+	unlisted  atomic.Bool               // clients have changed that are not in changed
 	flights   singleflight.Group
 	ended     *lru.Cache[string, struct{}] // ids of grants that were seen to be revoked, see grant.go
 
@@ -118,12 +119,15 @@ func (s *Server) follow(ctx context.Context, begin func()) {
 	m := s.mem
 	ready := func() {
 		m.forget()
+		m.lost.Store(nil)
 		m.following.Store(true)
 		begin()
 	}
 	for {
 		err := s.cfg.Store.Watch(ctx, ready, s.onChange)
 		m.following.Store(false)
+		now := s.now()
+		m.lost.CompareAndSwap(nil, &now)
 		m.doubt()
 		m.unlisted.Store(true)
 		s.access.lost()

@@ -16,6 +16,14 @@ type nodeStore struct {
 	deaf       atomic.Bool           // changes are not told, and nobody knows
 	fails      atomic.Pointer[error] // what every call answers; nil: the store's answer
 	hangs      atomic.Bool           // calls wait for their end
+	silent     atomic.Bool           // there is no feed of changes
+	unfeed     atomic.Pointer[func()]
+}
+
+// loseFeed ends the feed of changes, for good.
+func (n *nodeStore) loseFeed() {
+	n.silent.Store(true)
+	(*n.unfeed.Load())()
 }
 
 // shared is a change that puts a server onto a node of its own.
@@ -79,6 +87,13 @@ func (n *nodeStore) Update(ctx context.Context, kind authserver.Kind, id string,
 func (n *nodeStore) Watch(ctx context.Context, ready func(), changed func(authserver.Kind, string)) error {
 	if err := n.reach(ctx); err != nil {
 		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	unfeed := func() { cancel() }
+	n.unfeed.Store(&unfeed)
+	if n.silent.Load() {
+		return errDown
 	}
 	return n.Store.Watch(ctx, ready, func(kind authserver.Kind, id string) {
 		if !n.deaf.Load() {

@@ -75,7 +75,7 @@ func (s *Server) grace(ctx context.Context, v *verified, o *outage) (*grantState
 	if st != nil && !st.live {
 		return st, nil
 	}
-	if st == nil || !v.seen.Load() || !s.now().Before(st.away(o).Add(s.cfg.OutageGrace)) {
+	if st == nil || !v.seen.Load() || !s.now().Before(s.contact(st, o).Add(s.cfg.OutageGrace)) {
 		return nil, &Error{
 			Status:      http.StatusServiceUnavailable,
 			Code:        "temporarily_unavailable",
@@ -91,6 +91,25 @@ func (s *Server) grace(ctx context.Context, v *verified, o *outage) (*grantState
 		})
 	}
 	return st, nil
+}
+
+// contact is when the node could last know of a change of the grant: until the
+// outage, but where the feed was lost before, when that was or when the grant
+// was read after it.
+func (s *Server) contact(st *grantState, o *outage) time.Time {
+	last := st.away(o)
+	lost := s.mem.lost.Load()
+	if lost == nil {
+		return last
+	}
+	known := *lost
+	if st.read.After(known) {
+		known = st.read
+	}
+	if known.Before(last) {
+		return known
+	}
+	return last
 }
 
 // away is the beginning of the first outage that the state went through. A store

@@ -14,6 +14,9 @@ import (
 
 func grace(cfg *authserver.Config) { cfg.OutageGrace = 5 * time.Minute }
 
+// pass lets the fake clock of a synctest bubble go on: it takes no time.
+func pass(d time.Duration) { <-time.After(d) }
+
 // unavailable fails unless a token can be neither accepted nor refused.
 func (r *rig) unavailable(access string) {
 	r.t.Helper()
@@ -109,6 +112,23 @@ func TestChangeBeforeAnOutageEndsTheGrace(t *testing.T) {
 	b.unavailable(s.access)
 }
 
+// TestGraceCountsFromTheLostFeed: a node that hears of no changes, but could read,
+// does not know what was revoked since. Its grace does not begin with the outage.
+func TestGraceCountsFromTheLostFeed(t *testing.T) {
+	t.Parallel()
+	a, b, _, toB := nodes(t, grace)
+	s := a.login(a.register("Unheard"))
+	b.uses(s.access)
+	toB.loseFeed()
+	soon(t, "the loss of the feed", func() bool { return strings.Contains(b.log.String(), "store changes lost") })
+	a.revoke(s.client, s.refresh)
+	a.clock.Add(4 * time.Minute)
+	toB.fail(errDown)
+	b.uses(s.access) // it lived when the feed was lost
+	a.clock.Add(time.Minute)
+	b.unavailable(s.access)
+}
+
 // TestNoGrace is the zero value.
 func TestNoGrace(t *testing.T) {
 	t.Parallel()
@@ -146,15 +166,15 @@ func TestFlappingStoreDoesNotProlongGrace(t *testing.T) {
 		began := time.Now()
 		for time.Since(began) < 4*time.Minute {
 			n.fail(errDown)
-			time.Sleep(6 * time.Second)
+			pass(6 * time.Second)
 			if _, err := b.server.Verify(t.Context(), b.access); err != nil {
 				t.Fatalf("after %s: %v", time.Since(began), err)
 			}
 			n.fail(nil)
-			time.Sleep(2 * time.Second) // the probe
+			pass(2 * time.Second) // the probe
 		}
 		n.fail(errDown)
-		time.Sleep(70 * time.Second)
+		pass(70 * time.Second)
 		if _, err := b.server.Verify(t.Context(), b.access); err == nil {
 			t.Error("a minute too long")
 		}
@@ -178,7 +198,7 @@ func TestHangingStoreHoldsNobody(t *testing.T) {
 		}
 		verify()
 		n.hangs.Store(true)
-		time.Sleep(6 * time.Second)
+		pass(6 * time.Second)
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
@@ -199,7 +219,7 @@ func TestHangingStoreHoldsNobody(t *testing.T) {
 			t.Errorf("refresh: %d after %s", rec.Code, time.Since(began))
 		}
 		n.hangs.Store(false)
-		time.Sleep(4 * time.Second)
+		pass(4 * time.Second)
 		reads := n.grantReads.Load()
 		verify()
 		if n.grantReads.Load() == reads {
