@@ -11,6 +11,9 @@ import (
 // PublicAddress says whether documents are fetched from an address.
 var PublicAddress = publicAddress
 
+// Bucket is what an address is counted under.
+func (s *Server) Bucket(addr netip.Addr) string { return s.bucket("address", AddressNet(addr)) }
+
 // Internet is what documents are fetched through in a test. A nil Dial is the
 // real one.
 type Internet struct {

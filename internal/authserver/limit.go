@@ -2,12 +2,15 @@ package authserver
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,12 +168,20 @@ func (s *Server) countAddress(ctx context.Context, name string) error {
 	if !addr.IsValid() {
 		return nil
 	}
-	// Addresses are personal data: the store gets a MAC.
-	err := s.count(ctx, name, mac(s.keys.address, "address", []byte(AddressNet(addr).String())), 1)
+	err := s.count(ctx, name, s.bucket("address", AddressNet(addr)), 1)
 	if site := AddressSite(addr); err == nil && site.Addr().Is6() {
-		err = s.count(ctx, name, mac(s.keys.address, "site", []byte(site.String())), siteFactor)
+		err = s.count(ctx, name, s.bucket("site", site), siteFactor)
 	}
 	return err
+}
+
+// bucket is what addresses are counted under: one of 2^16, for else who has many
+// addresses could fill the store with windows. Two of ten thousand share one
+// now and then, and who is to share it nobody can choose. Addresses are personal
+// data, so it comes from a MAC.
+func (s *Server) bucket(label string, addresses netip.Prefix) string {
+	sum := sha256.Sum256([]byte(mac(s.keys.address, label, []byte(addresses.String()))))
+	return label + " " + hex.EncodeToString(sum[:2])
 }
 
 // countRefresh counts one more refresh of a user's sign-in.
@@ -235,9 +246,8 @@ func (s *Server) count(ctx context.Context, name, whose string, factor int64) er
 // are fixed, so that every node knows their end; each begins at a time of its
 // own, so that they do not all end at once.
 func windowOf(whose string, now time.Time, window time.Duration) (n int64, until time.Time) {
-	var first [8]byte
-	copy(first[:], whose)
-	shift := int64(binary.BigEndian.Uint64(first[:]) % uint64(window))
+	first := sha256.Sum256([]byte(whose))
+	shift := int64(binary.BigEndian.Uint64(first[:8]) % uint64(window))
 	n = (now.UnixNano() + shift) / int64(window)
 	return n, time.Unix(0, (n+1)*int64(window)-shift)
 }

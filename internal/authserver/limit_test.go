@@ -310,6 +310,19 @@ func TestAttack21RegistrationFlood(t *testing.T) {
 	r.browser().from("198.51.100.1").code(live.client)
 }
 
+// Who has a great many addresses gets no window of the store for each.
+func TestAttack22FloodOfAddresses(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	seen := map[string]bool{}
+	for i := range uint32(200_000) {
+		seen[r.server.Bucket(netip.AddrFrom4([4]byte{11, byte(i >> 16), byte(i >> 8), byte(i)}))] = true
+	}
+	if n := len(seen); n < 1<<15 || n > 1<<16 {
+		t.Errorf("200,000 addresses have %d windows", n)
+	}
+}
+
 // A flood from one address ends at the door: it costs no read and no call, and
 // others sign in.
 func TestAttack22FloodOfAnAddress(t *testing.T) {
