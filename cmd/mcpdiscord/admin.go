@@ -11,6 +11,8 @@ import (
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 	"github.com/mcpdiscord/mcpdiscord/internal/server"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/discord"
 )
 
 const groupAdmin = "admin"
@@ -86,7 +88,7 @@ when unless it is used. Without a terminal: one line each, its fields separated 
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := server.AdminGrantsPath
 			if o.user != "" {
-				if !isSnowflake(o.user) {
+				if !discord.IsSnowflake(o.user) {
 					return notSnowflake()
 				}
 				path += "?user=" + o.user
@@ -127,10 +129,6 @@ Nobody is kept from signing in again: that is what serve --allow-user is for.`,
 	return cmd
 }
 
-func isSnowflake(id string) bool {
-	return id != "" && len(id) <= 20 && strings.Trim(id, "0123456789") == ""
-}
-
 func notSnowflake() error {
 	return usageError("--user is the Discord id of a user, a number", "run {program} admin grants to see them", nil)
 }
@@ -146,7 +144,7 @@ func (o *adminOptions) revocations(grants []string) ([]server.AdminRevocation, e
 	switch {
 	case ways != 1:
 		return nil, usageError("revoke needs grants, or one of --user, --client and --all", "run {program} admin grants to see what there is", nil)
-	case o.user != "" && !isSnowflake(o.user):
+	case o.user != "" && !discord.IsSnowflake(o.user):
 		return nil, notSnowflake()
 	case len(grants) == 0:
 		return []server.AdminRevocation{{UserID: o.user, ClientID: o.client, All: o.all}}, nil

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/discord"
@@ -45,14 +44,14 @@ type GuildRole struct{ Guild, Role string }
 func (a Access) Check() error {
 	for _, list := range [][]string{a.Users, a.Guilds} {
 		for _, id := range list {
-			if !isSnowflake(id) {
+			if !discord.IsSnowflake(id) {
 				return fmt.Errorf("%q is no id of Discord's, which is a number like 80351110224678912", id)
 			}
 		}
 	}
 	for _, r := range a.Roles {
 		switch {
-		case !isSnowflake(r.Guild) || !isSnowflake(r.Role):
+		case !discord.IsSnowflake(r.Guild) || !discord.IsSnowflake(r.Role):
 			return fmt.Errorf("%q is no role, which is two ids of Discord's like 197038439483310086:197039439483310001", r.Guild+":"+r.Role)
 		case r.Guild == r.Role:
 			return fmt.Errorf("%s is the role of everybody in that server: allow the server itself", r.Role)
@@ -83,13 +82,6 @@ func (a Access) guilds() []string {
 		}
 	}
 	return guilds
-}
-
-// isSnowflake holds for an id of Discord's: an unsigned 64-bit number, spelled
-// in one way only.
-func isSnowflake(id string) bool {
-	n, err := strconv.ParseUint(id, 10, 64)
-	return err == nil && n > 0 && strconv.FormatUint(n, 10) == id
 }
 
 // accessRule is an [Access] that is easy to ask.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/discord"
 )
 
 // WebhookPath is where Discord tells of its events, below BaseURL. It is served
@@ -69,7 +71,7 @@ func (s *Server) serveWebhook(w http.ResponseWriter, r *http.Request) error {
 				ID string `json:"id"`
 			} `json:"user"`
 		}
-		if json.Unmarshal(hook.Event.Data, &data) != nil || !isSnowflake(data.User.ID) {
+		if json.Unmarshal(hook.Event.Data, &data) != nil || !discord.IsSnowflake(data.User.ID) {
 			return errInvalidRequest("the event names no user")
 		}
 		if err := s.deauthorized(r.Context(), data.User.ID, eventTime(hook.Event.Timestamp, sent)); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -34,7 +35,7 @@ func (c *Client) CurrentAuthorization(ctx context.Context, accessToken Secret) (
 		return nil, err
 	}
 	a := &Authorization{ApplicationID: wire.Application.ID, Scopes: wire.Scopes, User: wire.User}
-	if a.ApplicationID == "" || a.User != nil && !isSnowflake(a.User.ID) {
+	if a.ApplicationID == "" || a.User != nil && !IsSnowflake(a.User.ID) {
 		return nil, in.unavailable(200, 0, errMalformed)
 	}
 	if wire.Expires != "" {
@@ -55,7 +56,7 @@ func (c *Client) CurrentUser(ctx context.Context, accessToken Secret) (*User, er
 	if err := c.get(ctx, in, &u); err != nil {
 		return nil, err
 	}
-	if !isSnowflake(u.ID) {
+	if !IsSnowflake(u.ID) {
 		return nil, in.unavailable(200, 0, errMalformed)
 	}
 	return &u, nil
@@ -73,7 +74,7 @@ func (c *Client) CurrentUserGuilds(ctx context.Context, accessToken Secret) ([]G
 		return nil, in.unavailable(200, 0, errMalformed)
 	}
 	for _, g := range guilds {
-		if !isSnowflake(g.ID) {
+		if !IsSnowflake(g.ID) {
 			return nil, in.unavailable(200, 0, errMalformed)
 		}
 	}
@@ -85,7 +86,7 @@ func (c *Client) CurrentUserGuilds(ctx context.Context, accessToken Secret) ([]G
 // ErrNotMember: there is none.
 func (c *Client) GuildMember(ctx context.Context, accessToken Secret, guildID string) (*Member, error) {
 	in := call{op: "get guild member", path: "/api/v10/users/@me/guilds/" + guildID + "/member", guild: guildID, token: accessToken}
-	if !isSnowflake(guildID) {
+	if !IsSnowflake(guildID) {
 		return nil, &Error{Op: in.op, Err: ErrNotMember}
 	}
 	var wire struct {
@@ -101,22 +102,15 @@ func (c *Client) GuildMember(ctx context.Context, accessToken Secret, guildID st
 		return nil, err
 	}
 	// Whose place it is must be said: an answer of another form lets nobody in.
-	if wire.User == nil || !isSnowflake(wire.User.ID) || wire.Roles == nil {
+	if wire.User == nil || !IsSnowflake(wire.User.ID) || wire.Roles == nil {
 		return nil, in.unavailable(200, 0, errMalformed)
 	}
 	return &Member{UserID: wire.User.ID, Roles: wire.Roles, Pending: wire.Pending}, nil
 }
 
-// isSnowflake holds for an id of Discord's: an unsigned 64-bit number in
+// IsSnowflake holds for an id of Discord's: an unsigned 64-bit number in
 // decimal, which no float can hold.
-func isSnowflake(s string) bool {
-	if s == "" || len(s) > 20 {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
+func IsSnowflake(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 64)
+	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
 }

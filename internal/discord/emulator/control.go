@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/discord"
 )
 
 const (
@@ -63,7 +65,7 @@ func (e *Emulator) SetRoles(userID, guildID string, roles []string) error {
 		return fmt.Errorf("emulator: more than %d roles", maxRoles)
 	}
 	for _, role := range roles {
-		if !isSnowflake(role) {
+		if !discord.IsSnowflake(role) {
 			return errors.New("emulator: a role is a snowflake")
 		}
 	}

@@ -152,7 +152,7 @@ func (b joining) check() *formError {
 		return wrong("nick", "BASE_TYPE_BAD_LENGTH", "Must be 32 or fewer in length.")
 	case len(b.Roles) > maxRoles:
 		return wrong("roles", "BASE_TYPE_MAX_LENGTH", "Must be 250 or fewer in length.")
-	case slices.ContainsFunc(b.Roles, func(role string) bool { return !isSnowflake(role) }):
+	case slices.ContainsFunc(b.Roles, func(role string) bool { return !discord.IsSnowflake(role) }):
 		return wrong("roles", "NUMBER_TYPE_COERCE", "Value is not snowflake.")
 	}
 	return nil

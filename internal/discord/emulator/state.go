@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/discord"
@@ -77,7 +76,7 @@ func newState(cfg Config) (state, error) {
 		return s, fmt.Errorf("emulator: there must be 1 to %d users", maxUsers)
 	}
 	for _, u := range cfg.Users {
-		if !isSnowflake(u.ID) || u.Username == "" {
+		if !discord.IsSnowflake(u.ID) || u.Username == "" {
 			return s, fmt.Errorf("emulator: user %q needs a snowflake and a name", u.ID)
 		}
 		if s.accounts[u.ID] != nil {
@@ -208,11 +207,6 @@ func (s *state) alive(access string, now time.Time) *pair {
 		return nil
 	}
 	return p
-}
-
-func isSnowflake(s string) bool {
-	n, err := strconv.ParseUint(s, 10, 64)
-	return err == nil && strconv.FormatUint(n, 10) == s
 }
 
 // random returns n random bytes as text.
