@@ -166,6 +166,20 @@ func TestAttack24SecretsInDebugOutput(t *testing.T) {
 	}
 }
 
+// TestDebugShowsChallenges: what a server asks for is no secret.
+func TestDebugShowsChallenges(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	r := newRig(t, f)
+	var out shown
+	r.Debug = &out
+	r.SignIn = false
+	_, _ = client.Connect(t.Context(), r.Config)
+	if !strings.Contains(out.String(), `Bearer resource_metadata="http`) {
+		t.Errorf("the challenge is not shown:\n%s", out.String())
+	}
+}
+
 // TestDebugIsBoundedAndPrintable shows no long body and no control character,
 // and no foreign line passes for one of ours.
 func TestDebugIsBoundedAndPrintable(t *testing.T) {

@@ -217,6 +217,8 @@ var (
 	// shapes are secrets that nobody told us of: JWTs, and what follows a
 	// scheme of HTTP authentication.
 	shapes = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b(?i:bearer|basic|dpop) +[A-Za-z0-9._~+/-]{16,}=*`)
+	// parameters are of a challenge (RFC 6750 §3, RFC 9728 §5.1), and no tokens.
+	parameters = regexp.MustCompile(`(?i) +(?:resource_metadata|error_description)=$`)
 	// assigned is a secret in text that is neither a form nor JSON.
 	assigned = regexp.MustCompile(`(?i)\b((?:[\w-]*(?:token|secret|password|verifier|assertion|apikey|api_key)|code|state)["']?=|[\w-]*(?:token|secret|password|verifier|api_?key)["']\s*:\s*)(["']?)[^\s"'&,;<>]+`)
 )
@@ -228,7 +230,12 @@ func (s *secrets) redact(text string) string {
 		text = strings.ReplaceAll(text, value, redacted)
 	}
 	s.mu.Unlock()
-	text = shapes.ReplaceAllString(text, redacted)
+	text = shapes.ReplaceAllStringFunc(text, func(found string) string {
+		if parameters.MatchString(found) {
+			return found
+		}
+		return redacted
+	})
 	return assigned.ReplaceAllString(text, "${1}${2}"+redacted)
 }
 
