@@ -53,6 +53,7 @@ func TestBuildArguments(t *testing.T) {
 		{"enum of numbers", props(`"e":{"enum":[1,2]}`), []string{"e=2"}, `{"e":2}`},
 		{"enum of both", props(`"e":{"enum":["1",2]}`), []string{"e=2"}, `{"e":2}`},
 		{"minimum", props(`"n":{"type":"integer","minimum":10}`), []string{"n=5"}, `!n does not fit: minimum`},
+		{"digits of a snowflake", props(`"id":{"type":"string"}`), []string{"id:=80351110224678912"}, `!id does not fit: type: 80351110224678912 has`},
 		{"nested", props(`"o":{"type":"object","properties":{"n":{"type":"integer"}}}`), []string{`o={"n":"x"}`}, `!o does not fit: type`},
 		{"ref", `{"$defs":{"N":{"type":"integer"}},"type":"object","properties":{"n":{"$ref":"#/$defs/N"}}}`, []string{"n=5"}, `{"n":5}`},
 		{"ref to an enum", `{"$defs":{"a/b":{"enum":["x"],"type":"string"}},"properties":{"e":{"$ref":"#/$defs/a~1b"}}}`, []string{"e=y"}, `!e does not fit`},

@@ -69,14 +69,18 @@ func (p *program) call(ctx context.Context, o *clientOptions, c callArguments) e
 		return err
 	}
 	defer conn.Close()
+	ready := p.wait(o, conn.Identity().Server)
+	defer ready()
 	tool, arguments, err := prepareCall(ctx, toolList, c.args[0], words)
 	if err != nil {
 		return err
 	}
 	if c.dryRun {
+		ready()
 		return p.dryRun(ctx, o.output, tool, arguments)
 	}
 	result, err := conn.Call(ctx, tool, arguments)
+	ready()
 	if problem := asked.problem(); problem != nil {
 		return problem
 	}
@@ -111,6 +115,9 @@ func (p *program) connectForTools(ctx context.Context, o *clientOptions, how con
 	cfg, stop := p.clientConfig(o, serverURL, cache, how.login)
 	defer stop()
 	cfg.Elicit = how.elicit
+	if !how.login { // else a person is asked something
+		defer p.wait(o, serverURL)()
+	}
 	conn, err := client.Connect(ctx, cfg)
 	if err != nil {
 		return nil, nil, err

@@ -64,6 +64,7 @@ func (q *questions) answer(command context.Context) func(context.Context, client
 			q.p.note("%s wants an address opened, which is refused: %s", e.Server, client.PrintableLine(e.Refused.Error()))
 			return client.Answer{Action: client.Decline}, nil
 		case !q.given && isTerminal(q.p.in) && isTerminal(q.p.err):
+			defer q.p.hold()()
 			return q.ask(ctx, e)
 		case e.URL != "":
 			q.p.note("%s wants an address opened: declined, since nobody is asked here\n%s", e.Server, client.PrintableLine(e.URL))

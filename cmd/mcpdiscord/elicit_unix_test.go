@@ -62,19 +62,7 @@ func TestElicitOnTerminal(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer terminal.Close()
-			var shown screen
-			read := make(chan struct{})
-			go func() {
-				defer close(read)
-				buffer := make([]byte, 4096)
-				for {
-					n, err := terminal.Read(buffer)
-					_, _ = shown.Write(buffer[:n])
-					if err != nil {
-						return
-					}
-				}
-			}()
+			shown, read := record(terminal)
 			times := map[string]int{}
 			for i, text := range test.says {
 				times[text]++

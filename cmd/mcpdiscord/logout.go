@@ -41,9 +41,20 @@ func (p *program) logout(ctx context.Context, o *clientOptions, argument string)
 	if path := p.toolPath(cfg.Server); path != "" {
 		_ = os.Remove(path) // a list of tools; it may not be there
 	}
-	if err := client.Logout(ctx, cfg); err != nil {
+	known, _, err := cfg.Cache.Server(cfg.Server)
+	if err != nil {
 		return err
 	}
-	p.note("signed out of %s", client.PrintableLine(cfg.Server))
+	answered := p.wait(o, cfg.Server)
+	err = client.Logout(ctx, cfg)
+	answered()
+	if err != nil {
+		return err
+	}
+	said := "signed out of"
+	if known.Issuer == "" {
+		said = "nobody was signed in to"
+	}
+	p.note("%s %s", said, client.PrintableLine(cfg.Server))
 	return nil
 }

@@ -30,6 +30,8 @@ type program struct {
 
 	color      string // --color
 	jsonErrors bool   // --json: errors are JSON, too
+
+	waiting waiting
 }
 
 func newProgram(args []string, getenv func(string) string, environ []string) *program {
@@ -221,5 +223,6 @@ func (p *program) colored(f *os.File) bool {
 
 // note writes one line of the conversation to stderr.
 func (p *program) note(format string, args ...any) {
+	p.clearLine()
 	fmt.Fprintf(p.err, format+"\n", args...)
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -168,9 +171,28 @@ func misfit(schema, arguments json.RawMessage) string {
 		return ""
 	}
 	if err := resolved.Validate(value); err != nil {
-		return reason(err.Error())
+		return reason(exactNumbers(err.Error(), arguments))
 	}
 	return ""
+}
+
+// floats are numbers as the validator prints large ones.
+var floats = regexp.MustCompile(`-?\d(?:\.\d+)?e[+-]\d+`)
+
+// exactNumbers puts the digits back that the arguments have and the validator
+// does not print.
+func exactNumbers(text string, arguments json.RawMessage) string {
+	exact := map[string]string{}
+	dec := json.NewDecoder(bytes.NewReader(arguments))
+	dec.UseNumber()
+	for token, err := dec.Token(); err == nil; token, err = dec.Token() {
+		if n, ok := token.(json.Number); ok {
+			if f, err := n.Float64(); err == nil {
+				exact[fmt.Sprint(f)] = n.String()
+			}
+		}
+	}
+	return floats.ReplaceAllStringFunc(text, func(found string) string { return cmp.Or(exact[found], found) })
 }
 
 // reason makes one line of what the validator says: the argument, and what is

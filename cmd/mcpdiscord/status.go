@@ -23,8 +23,9 @@ could not be asked; then what is saved is printed all the same.`,
 		Example: `  mcpdiscord status
   mcpdiscord status https://mcp.example.com/mcp
   mcpdiscord status --json`,
-		GroupID: groupUse,
-		Args:    atMostOne("SERVER"),
+		GroupID:     groupUse,
+		Annotations: map[string]string{variables: "MCPDISCORD_TOKEN: an access token to ask about"},
+		Args:        atMostOne("SERVER"),
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
@@ -44,7 +45,9 @@ func (p *program) status(ctx context.Context, o *clientOptions, argument string)
 	if err != nil {
 		return err
 	}
+	answered := p.wait(o, cfg.Server)
 	id, err := client.Status(ctx, cfg)
+	answered()
 	if id == nil {
 		return err
 	}

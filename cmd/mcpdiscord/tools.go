@@ -47,7 +47,9 @@ func (p *program) tools(ctx context.Context, o *clientOptions, name string, logi
 		return err
 	}
 	defer conn.Close()
+	answered := p.wait(o, conn.Identity().Server)
 	tools, _, err := list.tools(ctx, true)
+	answered()
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -38,6 +39,16 @@ func (s *screen) showsTimes(text string, times int) func() bool {
 	}
 }
 
+// record keeps what a terminal shows; ended is closed when its program has ended.
+func record(terminal io.Reader) (shown *screen, ended <-chan struct{}) {
+	shown, done := &screen{}, make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(shown, terminal) // a terminal without a program is an error
+	}()
+	return shown, done
+}
+
 // TestConnectOnTerminal drives connect on a real pseudo-terminal: the sign-in,
 // the tools, a call that needs another scope and another sign-in, and q.
 func TestConnectOnTerminal(t *testing.T) {
@@ -55,19 +66,7 @@ func TestConnectOnTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer terminal.Close()
-	var shown screen
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		buffer := make([]byte, 4096)
-		for {
-			n, err := terminal.Read(buffer)
-			_, _ = shown.Write(buffer[:n])
-			if err != nil { // the program has ended
-				return
-			}
-		}
-	}()
+	shown, read := record(terminal)
 	press := func(keys string) {
 		t.Helper()
 		if _, err := terminal.WriteString(keys); err != nil {
