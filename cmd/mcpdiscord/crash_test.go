@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -172,19 +171,28 @@ func killed(t *testing.T, op crashOp, storeURL string, points []crashPoint) {
 		if err := op.prepare(ctx, v); err != nil {
 			t.Fatalf("%s: %v", point.name, err)
 		}
-		var struck atomic.Bool
+		var struck, over bool
+		var mu sync.Mutex
 		disarm := point.arm(f, func() {
-			struck.Store(true)
+			mu.Lock()
+			defer mu.Unlock()
+			if over { // a timer that fired too late would kill the next process
+				return
+			}
+			struck = true
 			f.nodes[0].signal(syscall.SIGKILL)
 		})
 		v.answered = op.strike(ctx, v)
 		disarm()
+		mu.Lock()
+		over = true
+		mu.Unlock()
 		switch {
-		case struck.Load() && point.past:
+		case struck && point.past:
 			t.Errorf("%s: there are more", point.name)
-		case struck.Load() && (v.answered || v.code != "" && v.callback != ""):
+		case struck && (v.answered || v.code != "" && v.callback != ""):
 			c.add("killed after the answer")
-		case struck.Load():
+		case struck:
 			c.add("killed before the answer")
 		case point.sure:
 			t.Errorf("%s: it is not reached", point.name)
