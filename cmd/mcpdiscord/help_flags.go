@@ -3,8 +3,6 @@ package main
 import (
 	"slices"
 	"strings"
-	"sync"
-	"text/template"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -44,12 +42,6 @@ func groupOf(flag string) string {
 // variables is the annotation of a command with the variables that it reads
 // and that are no flag's own.
 const variables = "variables"
-
-// addTemplateFuncs tells cobra, which knows them for the whole process, of the
-// functions of our help's template.
-var addTemplateFuncs = sync.OnceFunc(func() {
-	cobra.AddTemplateFuncs(template.FuncMap{"flagHelp": flagHelp, "variableHelp": variableHelp})
-})
 
 // flagHelp is a command's flags under their headings, as the help shows them.
 func flagHelp(cmd *cobra.Command) string {

@@ -95,9 +95,7 @@ func (p *program) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.PersistentFlags().StringVar(&p.color, "color", "auto", "when to color: auto, always, never")
-	addTemplateFuncs()
-	root.SetHelpTemplate(helpTemplate)
-	root.SetUsageTemplate(helpTemplate)
+	root.SetHelpFunc(showHelp)
 	root.AddGroup(&cobra.Group{ID: groupServe, Title: "Serve:"}, &cobra.Group{ID: groupUse, Title: "Use:"}, &cobra.Group{ID: groupCare, Title: "Care:"})
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
@@ -134,24 +132,6 @@ const (
 	groupUse   = "use"
 	groupCare  = "care"
 )
-
-const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
-
-{{end}}Usage:
-  {{if .Runnable}}{{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
-  {{.CommandPath}} COMMAND{{end}}{{if .HasExample}}
-
-Examples:
-{{.Example}}{{end}}{{if .HasAvailableSubCommands}}{{$cmds := .Commands}}{{range $group := .Groups}}
-
-{{.Title}}{{range $cmds}}{{if (and (eq .GroupID $group.ID) (or .IsAvailableCommand (eq .Name "help")))}}
-  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{end}}{{flagHelp .}}{{if .HasAvailableInheritedFlags}}
-
-Everywhere:
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
-
-"{{.CommandPath}} COMMAND --help" says more about a command.{{else}}{{variableHelp .}}{{end}}
-`
 
 // envName is the annotation of a flag whose variable is not MCPDISCORD_A_B; a
 // "-" means that the flag has none.
