@@ -44,7 +44,7 @@ type clientOptions struct {
 }
 
 func addServerFlags(f *pflag.FlagSet, o *clientOptions) {
-	f.StringVar(&o.server, "server", "", "URL or name of the server (default the one last connected to, else "+defaultServer+")")
+	f.StringVar(&o.server, "server", "", "URL or name of the server (default: of servers default, else the one last connected to, else "+defaultServer+")")
 	f.StringVar(&o.tokenStore, "token-store", "auto", "where tokens are kept: auto, keychain, file, plain, memory")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for an answer")
 	f.BoolVar(&o.debug, "debug", false, "show every HTTP exchange on stderr, without secrets")
@@ -109,32 +109,26 @@ func (p *program) openCache(o *clientOptions) (*tokencache.Cache, error) {
 }
 
 // resolve finds the server's URL: the argument, --server (MCPDISCORD_SERVER),
-// the server last connected to, then the default.
+// the user's default, the server last connected to, then our own default.
 func (p *program) resolve(o *clientOptions, argument string, cache *tokencache.Cache) (string, error) {
 	wanted := argument
 	if wanted == "" {
 		wanted = o.server
 	}
-	servers, err := cache.Servers()
+	saved, err := cache.Servers()
 	if err != nil {
 		return "", err
 	}
 	if wanted == "" {
-		last := tokencache.Server{URL: defaultServer}
-		for _, s := range servers {
-			if s.LastConnected.After(last.LastConnected) {
-				last = s
-			}
-		}
-		return last.URL, nil
+		return unnamedServer(saved), nil
 	}
+	return urlOf(saved, wanted)
+}
+
+// urlOf is the URL of a server: wanted is that, or the name of a saved one.
+func urlOf(saved []tokencache.Server, wanted string) (string, error) {
 	if !strings.Contains(wanted, "://") {
-		for _, s := range servers {
-			if s.Name == wanted {
-				return s.URL, nil
-			}
-		}
-		return "", usageError(fmt.Sprintf("there is no saved server %q", wanted), "give the server's URL, for example "+defaultServer, nil)
+		return namedServer(saved, wanted)
 	}
 	u, err := url.Parse(wanted)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -149,7 +143,39 @@ func (p *program) resolve(o *clientOptions, argument string, cache *tokencache.C
 	if u.Scheme == "http" && !isLoopbackHost(u.Hostname()) {
 		return "", usageError("plain http would show the token to the network", "use the server's https URL", nil)
 	}
-	return wanted, nil
+	return client.ServerURL(wanted)
+}
+
+// unnamedServer is the URL of the server that is meant where none is named.
+func unnamedServer(saved []tokencache.Server) string {
+	last := tokencache.Server{URL: defaultServer}
+	for _, s := range saved {
+		if s.Default {
+			return s.URL
+		}
+		if s.LastConnected.After(last.LastConnected) {
+			last = s
+		}
+	}
+	return last.URL
+}
+
+// namedServer is the URL of a saved server.
+func namedServer(saved []tokencache.Server, name string) (string, error) {
+	var names []string
+	for _, s := range saved {
+		if s.Name == name {
+			return s.URL, nil
+		}
+		if s.Name != "" {
+			names = append(names, s.Name)
+		}
+	}
+	hint := "give the server's URL, for example " + defaultServer
+	if near := nearest(name, names); near != "" {
+		hint = "did you mean " + near + "? {program} servers lists them"
+	}
+	return "", usageError(fmt.Sprintf("there is no saved server %q", clip(name)), hint, nil)
 }
 
 // clientConfig is the client's configuration for one command. stop ends what

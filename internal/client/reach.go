@@ -15,6 +15,15 @@ import (
 // maxURL bounds a URL that a server names, in bytes.
 const maxURL = 4096
 
+// ServerURL is the address of a server as sign-ins are kept under it.
+func ServerURL(raw string) (string, error) {
+	u, err := parseServer(raw)
+	if err != nil {
+		return "", err
+	}
+	return u.String(), nil
+}
+
 // parseServer checks the address that the user named and gives its canonical
 // form: lower-case scheme and host, no default port.
 func parseServer(raw string) (*url.URL, error) {

@@ -17,7 +17,8 @@ type Server struct {
 	URL           string    `json:"url"`                // as it is reached
 	Resource      string    `json:"resource,omitempty"` // what its tokens are for, where that is not URL
 	Issuer        string    `json:"issuer,omitempty"`   // the authorization server last used
-	Name          string    `json:"name,omitempty"`     // what the user calls it
+	Name          string    `json:"name,omitempty"`     // what the user calls it; set by SetName
+	Default       bool      `json:"default,omitempty"`  // the one that is meant where none is named; set by SetDefault
 	Store         Store     `json:"store,omitempty"`    // where its session is; set by Save
 	User          string    `json:"user,omitempty"`     // the Discord display name
 	LastConnected time.Time `json:"last_connected,omitzero"`
@@ -63,7 +64,8 @@ func (c *Cache) Server(resource string) (Server, bool, error) {
 }
 
 // Remember adds the server, or replaces its entry. Where its session is kept is
-// known better here: Store is taken only if the entry has none.
+// known better here: Store is taken only if the entry has none. What the user
+// decided meanwhile stays: an entry's Name and Default.
 func (c *Cache) Remember(s Server) error {
 	if s.URL == "" {
 		return errors.New("remembering server: it has no URL")
@@ -76,10 +78,50 @@ func (c *Cache) Remember(s Server) error {
 		if e == nil {
 			return append(list, entry{Server: s})
 		}
-		s.Store = cmp.Or(e.Store, s.Store)
+		s.Store, s.Name, s.Default = cmp.Or(e.Store, s.Store), e.Name, e.Default
 		e.Server = s
 		return list
 	})
+}
+
+// SetName names the server of a URL, which need not be known yet; "" takes its
+// name away. Where another server has the name, nothing changes, and that one's
+// URL is returned.
+func (c *Cache) SetName(url, name string) (taken string, err error) {
+	err = c.updateServers(context.Background(), func(list []entry) []entry {
+		for _, e := range list {
+			if name != "" && e.Name == name && e.URL != url {
+				taken = e.URL
+				return list
+			}
+		}
+		list = withEntry(list, url)
+		find(list, url).Name = name
+		return list
+	})
+	return taken, err
+}
+
+// SetDefault makes the server of a URL the one that is meant where none is
+// named; it need not be known yet. "" makes none of them that.
+func (c *Cache) SetDefault(url string) error {
+	return c.updateServers(context.Background(), func(list []entry) []entry {
+		if url != "" {
+			list = withEntry(list, url)
+		}
+		for i := range list {
+			list[i].Default = list[i].URL == url
+		}
+		return list
+	})
+}
+
+// withEntry is the list with an entry for the URL.
+func withEntry(list []entry, url string) []entry {
+	if find(list, url) == nil {
+		list = append(list, entry{Server: Server{URL: url}})
+	}
+	return list
 }
 
 // Forget removes the entry of a resource, if there is one.

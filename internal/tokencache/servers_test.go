@@ -71,6 +71,43 @@ func TestRememberKeepsTheStore(t *testing.T) {
 	}
 }
 
+// TestNamesAndDefault: what the user decides stays, whatever a client that read
+// the entry before remembers.
+func TestNamesAndDefault(t *testing.T) {
+	t.Parallel()
+	cache := newPlace(t).open(t, tokencache.StoreFile)
+	const a, b = "https://a/mcp", "https://b/mcp"
+	if err := cache.Remember(tokencache.Server{URL: a}); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct{ url, name, taken string }{{a, "work", ""}, {b, "work", a}, {b, "home", ""}, {a, "office", ""}, {b, "", ""}} {
+		if taken, err := cache.SetName(step.url, step.name); err != nil || taken != step.taken {
+			t.Fatalf("SetName(%q, %q): %q, %v", step.url, step.name, taken, err)
+		}
+	}
+	for _, url := range []string{b, a} {
+		if err := cache.SetDefault(url); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cache.Remember(tokencache.Server{URL: a, Name: "stale", User: "Nelly"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := cache.Servers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]tokencache.Server{{URL: a, Name: "office", Default: true, User: "Nelly"}, {URL: b}}, got); diff != "" {
+		t.Errorf("Servers (-want +got):\n%s", diff)
+	}
+	if err := cache.SetDefault(""); err != nil {
+		t.Fatal(err)
+	}
+	if s, _, err := cache.Server(a); err != nil || s.Default {
+		t.Errorf("after SetDefault(\"\"): %+v, %v", s, err)
+	}
+}
+
 func TestServersAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
