@@ -79,7 +79,7 @@ func (p *program) call(ctx context.Context, o *clientOptions, c callArguments) e
 		ready()
 		return p.dryRun(ctx, o.output, tool, arguments)
 	}
-	result, err := conn.Call(ctx, tool, arguments)
+	result, err := conn.Call(ctx, client.Call{Name: tool, Arguments: arguments})
 	ready()
 	if problem := asked.problem(); problem != nil {
 		return problem

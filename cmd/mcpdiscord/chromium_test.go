@@ -46,7 +46,7 @@ func TestChromium(t *testing.T) {
 	if err := <-browsed; err != nil {
 		t.Fatal(err)
 	}
-	result, err := conn.Call(t.Context(), "get_user_info", nil)
+	result, err := conn.Call(t.Context(), client.Call{Name: "get_user_info"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func (p *program) walk(ctx context.Context, mcpURL string) error {
 	if err := <-visits; err != nil {
 		return fmt.Errorf("walking through the sign-in: %w", err)
 	}
-	result, err := conn.Call(ctx, "get_user_info", nil)
+	result, err := conn.Call(ctx, client.Call{Name: "get_user_info"})
 	if err != nil {
 		return err
 	}

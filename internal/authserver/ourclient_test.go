@@ -55,7 +55,7 @@ func TestOurClientByItsDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	result, err := conn.Call(t.Context(), "get_user_info", nil)
+	result, err := conn.Call(t.Context(), client.Call{Name: "get_user_info"})
 	if err != nil || result == nil {
 		t.Fatalf("%v, %v", result, err)
 	}

@@ -259,7 +259,7 @@ func TestAttack24TokenStaysHome(t *testing.T) {
 			http.Redirect(w, r, stray.URL, http.StatusTemporaryRedirect)
 		}
 	})
-	_, err := conn.Call(t.Context(), "echo", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "echo"})
 	wantKind(t, err, client.KindFailure)
 	want(t, "strayed requests", len(strayed), 0)
 	// Within the origin it may.
@@ -330,7 +330,7 @@ func TestAttack24HostileServer(t *testing.T) {
 			if test.list {
 				_, err = conn.Tools(t.Context())
 			} else {
-				_, err = conn.Call(t.Context(), "echo", nil)
+				_, err = conn.Call(t.Context(), client.Call{Name: "echo"})
 			}
 			own := wantKind(t, err, test.kind)
 			if strings.ContainsFunc(own.Message, func(c rune) bool { return c < ' ' || c == '\u202e' }) {

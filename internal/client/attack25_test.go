@@ -74,7 +74,7 @@ func clientProcess(server, dir, when string) int {
 		fmt.Println(explain(err))
 		return 1
 	}
-	result, err := conn.Call(context.Background(), "echo", []byte(`{"zeta":"from a process"}`))
+	result, err := conn.Call(context.Background(), client.Call{Name: "echo", Arguments: []byte(`{"zeta":"from a process"}`)})
 	if err != nil {
 		fmt.Println(explain(err))
 		return 1

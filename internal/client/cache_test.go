@@ -71,7 +71,7 @@ func TestRenewalBehindASignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.advance(2 * time.Hour)
-	_, err = other.Call(t.Context(), "echo", nil)
+	_, err = other.Call(t.Context(), client.Call{Name: "echo"})
 	own := wantKind(t, err, client.KindUnavailable)
 	want(t, "message", own.Message, "another process is signing in to "+f.URL+"/mcp")
 	unlock()

@@ -35,7 +35,7 @@ func TestCancelReachesServer(t *testing.T) {
 		want(t, "version", conn.Identity().ProtocolVersion, version)
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-started; cancel() }()
-		_, err := conn.Call(ctx, "slow", nil)
+		_, err := conn.Call(ctx, client.Call{Name: "slow"})
 		wantKind(t, err, client.KindInterrupted)
 		if err := conn.Close(); err != nil { // as the command does at once
 			t.Error(err)

@@ -1,13 +1,12 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -31,10 +30,13 @@ type Conn struct {
 	// asking is held by the one question that the user is asked.
 	asking     sync.Mutex
 	operations operations
+	calls      atomic.Uint64 // counts them, for their progress tokens
 
 	mu        sync.Mutex
 	session   *mcp.ClientSession // nil: to be made
+	logging   *mcp.ClientSession // the one that was asked for its log
 	version   string             // the protocol's
+	offers    Capabilities
 	schemas   map[string]schemas // by tool, as last seen on the wire
 	toolsLife time.Duration      // see ToolsLife
 }
@@ -152,46 +154,6 @@ func (c *Conn) ToolsLife() time.Duration {
 	return c.toolsLife
 }
 
-// Call calls a tool. arguments is a JSON object; nil is an empty one. A tool
-// that says that it failed is a Result with IsError, not an error.
-func (c *Conn) Call(ctx context.Context, name string, arguments json.RawMessage) (*Result, error) {
-	arguments = bytes.TrimSpace(arguments)
-	if len(arguments) == 0 {
-		arguments = json.RawMessage("{}")
-	}
-	if arguments[0] != '{' || !json.Valid(arguments) {
-		return nil, &Error{Kind: KindUsage, Message: "the arguments of a tool are a JSON object"}
-	}
-	var result *Result
-	listed := false
-	err := c.run(ctx, func(ctx context.Context, session *mcp.ClientSession, watch *trace) error {
-		// New parameters per call: the SDK writes into them.
-		_, err := session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: arguments})
-		if said := protocolError(err); said != nil && said.Code == mcp.CodeHeaderMismatch && !listed {
-			// The tool wants arguments mirrored in headers, which the SDK does
-			// once it has seen the tool's schema.
-			listed = true
-			if _, err := session.ListTools(ctx, nil); err != nil {
-				return err
-			}
-			_, err = session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: arguments})
-		}
-		if said := protocolError(err); said != nil && said.Code == mcp.CodeURLElicitationRequired {
-			return c.openFirst(ctx, said.Data)
-		}
-		if err != nil {
-			return err
-		}
-		results := watch.results()
-		if len(results) == 0 {
-			return io.ErrUnexpectedEOF
-		}
-		result, err = newResult(results[len(results)-1])
-		return err
-	})
-	return result, err
-}
-
 // send is one operation on a session. The trace watches it.
 type send func(ctx context.Context, session *mcp.ClientSession, watch *trace) error
 
@@ -292,7 +254,7 @@ func (c *Conn) connected(ctx context.Context) (*mcp.ClientSession, error) {
 	defer c.mu.Unlock()
 	c.session = session
 	if result := session.InitializeResult(); result != nil {
-		c.version = result.ProtocolVersion
+		c.version, c.offers = result.ProtocolVersion, offered(result)
 	}
 	return session, nil
 }

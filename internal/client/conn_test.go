@@ -37,7 +37,7 @@ func TestResultAsReceived(t *testing.T) {
 		f.mcp = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return testServer() },
 			&mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: asJSON})
 		conn := newRig(t, f).connect(t)
-		result, err := conn.Call(t.Context(), "echo", json.RawMessage(`{"zeta":"80351110224678912","mid":1.10,"alpha":80351110224678912345}`))
+		result, err := conn.Call(t.Context(), client.Call{Name: "echo", Arguments: json.RawMessage(`{"zeta":"80351110224678912","mid":1.10,"alpha":80351110224678912345}`)})
 		if err != nil {
 			t.Fatal(explain(err))
 		}
@@ -101,11 +101,11 @@ func TestWrongArguments(t *testing.T) {
 	conn := newRig(t, f).connect(t)
 	before := f.count("/mcp")
 	for _, arguments := range []string{`[1]`, `"x"`, `{"a":`, `null`} {
-		_, err := conn.Call(t.Context(), "echo", json.RawMessage(arguments))
+		_, err := conn.Call(t.Context(), client.Call{Name: "echo", Arguments: json.RawMessage(arguments)})
 		wantKind(t, err, client.KindUsage)
 	}
 	want(t, "requests", f.count("/mcp"), before)
-	_, err := conn.Call(t.Context(), "no-such-tool", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "no-such-tool"})
 	wantKind(t, err, client.KindFailure)
 }
 
@@ -139,7 +139,7 @@ func TestSessionRebuilt(t *testing.T) {
 		}
 	})
 	before := f.count("/mcp")
-	_, err := conn.Call(t.Context(), "echo", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "echo"})
 	wantKind(t, err, client.KindFailure)
 	want(t, "requests", f.count("/mcp"), before+1)
 	f.set(func() { delete(f.on, "/mcp") })
@@ -158,7 +158,7 @@ func TestTimeoutAndCancel(t *testing.T) {
 	f.set(func() {
 		f.on["/mcp"] = func(_ http.ResponseWriter, r *http.Request) { arrived <- struct{}{}; <-r.Context().Done() }
 	})
-	_, err := conn.Call(t.Context(), "echo", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "echo"})
 	own := wantKind(t, err, client.KindUnavailable)
 	if !strings.Contains(own.Message, "within 1s") {
 		t.Error(own.Message)
@@ -166,7 +166,7 @@ func TestTimeoutAndCancel(t *testing.T) {
 	<-arrived
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-arrived; cancel() }()
-	_, err = conn.Call(ctx, "echo", nil)
+	_, err = conn.Call(ctx, client.Call{Name: "echo"})
 	wantKind(t, err, client.KindInterrupted)
 	f.set(func() { delete(f.on, "/mcp") })
 	call(t, conn, "echo")
@@ -204,10 +204,10 @@ func TestGivenAccessToken(t *testing.T) {
 	r.AccessToken = "given"
 	conn := r.connect(t)
 	call(t, conn, "echo")
-	_, err := conn.Call(t.Context(), "list_guilds", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "list_guilds"})
 	wantKind(t, err, client.KindAuth)
 	f.set(func() { clear(f.access) })
-	_, err = conn.Call(t.Context(), "echo", nil)
+	_, err = conn.Call(t.Context(), client.Call{Name: "echo"})
 	own := wantKind(t, err, client.KindAuth)
 	if strings.Contains(own.Message+own.Hint+r.log.String(), `"given"`) {
 		t.Error("the token is told")
@@ -387,7 +387,7 @@ func TestMirroredArguments(t *testing.T) {
 	conn := newRig(t, f).connect(t)
 	before := f.count("/mcp")
 	for range 2 {
-		result, err := conn.Call(t.Context(), "regional", json.RawMessage(`{"region":"eu"}`))
+		result, err := conn.Call(t.Context(), client.Call{Name: "regional", Arguments: json.RawMessage(`{"region":"eu"}`)})
 		if err != nil {
 			t.Fatal(explain(err))
 		}

@@ -82,7 +82,7 @@ func TestElicitNobody(t *testing.T) {
 	t.Parallel()
 	for version, stateless := range generations {
 		f := askingFake(t, stateless, &mcp.ElicitParams{Message: "what?", RequestedSchema: json.RawMessage(wallSchema)})
-		result, err := newRig(t, f).connect(t).Call(t.Context(), "ask", nil)
+		result, err := newRig(t, f).connect(t).Call(t.Context(), client.Call{Name: "ask"})
 		if err == nil && !result.IsError {
 			t.Errorf("%s: got %s", version, result.Raw)
 		}
@@ -131,7 +131,7 @@ func TestElicitInterrupted(t *testing.T) {
 			<-ctx.Done()
 			return client.Answer{}, ctx.Err()
 		}
-		_, err := r.connect(t).Call(ctx, "ask", nil)
+		_, err := r.connect(t).Call(ctx, client.Call{Name: "ask"})
 		wantKind(t, err, client.KindInterrupted)
 	}
 }
@@ -153,7 +153,7 @@ func TestOpenFirst(t *testing.T) {
 			asked = append(asked, e.URL)
 			return client.Answer{Action: action}, nil
 		}
-		_, err := r.connect(t).Call(t.Context(), "ask", nil)
+		_, err := r.connect(t).Call(t.Context(), client.Call{Name: "ask"})
 		if own := wantKind(t, err, client.KindFailure); !strings.Contains(own.Message, says) {
 			t.Errorf("%s: %s", action, explain(err))
 		}

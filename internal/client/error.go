@@ -25,6 +25,8 @@ type Error struct {
 	Hint string
 	// Err is the cause, for errors.Is and errors.As. It is not for printing.
 	Err error
+	// Exchange is what went over the wire, of a call of a tool.
+	Exchange Exchange
 }
 
 // Error implements error; it never contains the cause.

@@ -37,7 +37,7 @@ func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 		}
 		return &Error{Kind: KindFailure, Message: s.server + ": " + why.Error(), Err: why}
 	case errors.Is(err, errNeedsInput):
-		return &Error{Kind: KindFailure, Message: "the tool asks for more input, and got none", Err: err}
+		return &Error{Kind: KindFailure, Message: "the server asks for more input, and got none", Err: err}
 	case errors.Is(err, errOpenFirst):
 		return &Error{Kind: KindFailure, Message: "the tool needs what the opened address is for", Hint: "finish there, then call it again", Err: err}
 	case errors.Is(err, errRedirect):

@@ -21,7 +21,7 @@ func callAll(t *testing.T, conn *client.Conn, tool string) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if _, err := conn.Call(t.Context(), tool, nil); err != nil {
+			if _, err := conn.Call(t.Context(), client.Call{Name: tool}); err != nil {
 				t.Errorf("calling: %v", explain(err))
 			}
 		})
@@ -62,7 +62,7 @@ func TestGapE2WithoutSignIn(t *testing.T) {
 	r.connect(t)
 	r.SignIn = false
 	conn := r.connect(t)
-	_, err := conn.Call(t.Context(), "list_guilds", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "list_guilds"})
 	own := wantKind(t, err, client.KindAuth)
 	if !strings.Contains(own.Hint, "{program} connect "+f.URL+"/mcp --scope guilds") {
 		t.Errorf("the hint does not say what to do: %s", own.Hint)
@@ -83,7 +83,7 @@ func TestGapE2StepUpEnds(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 		}
 	})
-	_, err := conn.Call(t.Context(), "echo", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "echo"})
 	wantKind(t, err, client.KindAuth)
 	want(t, "browsers", r.opened(), 2)
 }
@@ -99,7 +99,7 @@ func TestGapE2PlainForbidden(t *testing.T) {
 			_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":1,"error":{"code":403,"message":"members only\u001b[31m"}}`))
 		}
 	})
-	_, err := conn.Call(t.Context(), "echo", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "echo"})
 	wantKind(t, err, client.KindAuth)
 	if text := err.Error(); !strings.Contains(text, "(403): members only") || strings.ContainsRune(text, '\x1b') {
 		t.Errorf("error %q", text)
@@ -270,7 +270,7 @@ func TestGapE5DeniedOnceForAll(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			_, err := conn.Call(t.Context(), "echo", nil)
+			_, err := conn.Call(t.Context(), client.Call{Name: "echo"})
 			wantKind(t, err, client.KindAuth)
 		})
 	}
@@ -330,7 +330,7 @@ func TestGapE10NeverALoop(t *testing.T) {
 	f.set(func() {
 		f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }
 	})
-	_, err := conn.Call(t.Context(), "echo", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "echo"})
 	wantKind(t, err, client.KindAuth)
 	want(t, "refreshes", f.refreshes(), 1)
 	if n := r.opened(); n > 3 {

@@ -61,7 +61,7 @@ func TestAttack24HeaderStaysHome(t *testing.T) {
 			http.Redirect(w, r, other.URL+"/mcp", http.StatusTemporaryRedirect)
 		}
 	})
-	_, err := conn.Call(t.Context(), "echo", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "echo"})
 	wantKind(t, err, client.KindFailure)
 	mu.Lock()
 	defer mu.Unlock()

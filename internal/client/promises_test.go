@@ -254,7 +254,7 @@ func TestPromise6OneRefresh(t *testing.T) {
 	var all sync.WaitGroup
 	for _, conn := range conns {
 		all.Go(func() {
-			if _, err := conn.Call(t.Context(), "echo", nil); err != nil {
+			if _, err := conn.Call(t.Context(), client.Call{Name: "echo"}); err != nil {
 				t.Error(explain(err))
 			}
 		})

@@ -123,7 +123,7 @@ func (r *rig) saved(t *testing.T) *tokencache.Session {
 
 func call(t *testing.T, conn *client.Conn, tool string) *client.Result {
 	t.Helper()
-	result, err := conn.Call(t.Context(), tool, nil)
+	result, err := conn.Call(t.Context(), client.Call{Name: tool})
 	if err != nil {
 		t.Fatalf("calling %s: %v", tool, explain(err))
 	}

@@ -36,6 +36,7 @@ type Result struct {
 	Structured json.RawMessage // structuredContent, or nil
 	Content    []Content
 	IsError    bool // the tool says that it failed
+	Exchange   Exchange
 }
 
 // Content is one piece of a result. Its texts are the server's.
@@ -99,7 +100,7 @@ func newResult(raw json.RawMessage) (*Result, error) {
 	return &Result{Raw: raw, Structured: known.Structured, Content: known.Content, IsError: known.IsError}, nil
 }
 
-var errNeedsInput = fmt.Errorf("the tool asks for more input")
+var errNeedsInput = fmt.Errorf("the server asks for more input")
 
 // schemas are a tool's schemas as on the wire.
 type schemas struct {

@@ -39,6 +39,9 @@ type trace struct {
 	retry    time.Duration // its Retry-After
 	stopped  error         // why no more requests may be sent
 	told     chan struct{} // closed when the server was told of the cancellation; nil: nobody waits
+	hear     func([]byte)  // gets each message of a stream when it comes; nil: nobody listens
+	method   string        // of the request that is kept
+	request  []byte        // the last one of that method
 }
 
 type traceKey struct{}
@@ -69,6 +72,7 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := watch.admit(); err != nil {
 		return nil, err
 	}
+	watch.sends(req)
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
 		watch.stop(err)
@@ -98,6 +102,62 @@ func (t *trace) stop(err error) {
 	if t.stopped == nil {
 		t.stopped = err
 	}
+}
+
+// keep makes the trace keep the last request of a method.
+func (t *trace) keep(method string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.method = method
+}
+
+// tellAll has each message of a stream told when it comes.
+func (t *trace) tellAll(hear func(message []byte)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.hear = hear
+}
+
+// sends keeps a request, if it is of the method that is wanted.
+func (t *trace) sends(req *http.Request) {
+	t.mu.Lock()
+	method := t.method
+	t.mu.Unlock()
+	if method == "" || req.GetBody == nil {
+		return
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return
+	}
+	defer body.Close()
+	text, err := io.ReadAll(body)
+	var message struct {
+		Method string `json:"method"`
+	}
+	if err != nil || json.Unmarshal(text, &message) != nil || message.Method != method {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.request = text
+}
+
+// exchange is the request that was kept, and what was answered last.
+func (t *trace) exchange() Exchange {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := Exchange{Request: t.request}
+	for _, message := range t.seen() {
+		var answer struct {
+			Result json.RawMessage `json:"result"`
+			Error  json.RawMessage `json:"error"`
+		}
+		if json.Unmarshal(message, &answer) == nil && (answer.Result != nil || answer.Error != nil) {
+			e.Response = message
+		}
+	}
+	return e
 }
 
 // saw notes an answer and wraps its body.
@@ -133,22 +193,58 @@ type tapped struct {
 	body   io.ReadCloser
 	stream bool
 
-	read bytes.Buffer // guarded by trace.mu
+	read     bytes.Buffer // guarded by trace.mu
+	told     int          // how much of it trace.hear got
+	searched int          // and how much holds no further end of a message
 }
 
 // Read implements io.Reader.
 func (b *tapped) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
+	messages, hear, fits := b.take(p[:n])
+	if !fits {
+		return 0, errResultTooLarge
+	}
+	for _, message := range messages {
+		hear(message)
+	}
+	return n, err
+}
+
+// take keeps what was read, and gives the messages of a stream that are whole
+// now, where somebody listens.
+func (b *tapped) take(p []byte) (messages [][]byte, hear func([]byte), fits bool) {
 	b.trace.mu.Lock()
 	defer b.trace.mu.Unlock()
-	if b.trace.bytes += n; b.trace.bytes > maxResult {
+	if b.trace.bytes += len(p); b.trace.bytes > maxResult {
 		if b.trace.stopped == nil {
 			b.trace.stopped = errResultTooLarge
 		}
-		return 0, errResultTooLarge
+		return nil, nil, false
 	}
-	b.read.Write(p[:n])
-	return n, err
+	b.read.Write(p)
+	if b.trace.hear == nil || !b.stream {
+		return nil, nil, true
+	}
+	all := b.read.Bytes()
+	if end := lastEnd(all[b.searched:]); end > 0 {
+		end += b.searched
+		messages = eventData(all[b.told:end])
+		b.told, b.searched = end, end
+	}
+	b.searched = max(b.searched, len(all)-2) // an end may come in pieces
+	return messages, b.trace.hear, true
+}
+
+// lastEnd is where the last whole event of a stream ends; 0: nowhere.
+func lastEnd(stream []byte) int {
+	end := 0
+	for _, blank := range []string{"\n\n", "\n\r\n"} {
+		if at := bytes.LastIndex(stream, []byte(blank)); at >= 0 {
+			end = max(end, at+len(blank))
+		}
+	}
+	return end
 }
 
 // Close implements io.Closer.
@@ -192,9 +288,14 @@ func (b *tapped) messages() [][]byte {
 	if !b.stream {
 		return [][]byte{b.read.Bytes()}
 	}
+	return eventData(b.read.Bytes())
+}
+
+// eventData is the data of each event of a stream.
+func eventData(stream []byte) [][]byte {
 	var messages [][]byte
 	var data []byte
-	for line := range bytes.Lines(b.read.Bytes()) {
+	for line := range bytes.Lines(stream) {
 		line = bytes.TrimRight(line, "\r\n")
 		if len(line) == 0 {
 			if data != nil {

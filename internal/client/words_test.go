@@ -46,7 +46,7 @@ func TestAttack24ShellInHint(t *testing.T) {
 	})
 	r.SignIn = false
 	conn := r.connect(t)
-	_, err := conn.Call(t.Context(), "echo", nil)
+	_, err := conn.Call(t.Context(), client.Call{Name: "echo"})
 	want(t, "hint", wantKind(t, err, client.KindAuth).Hint, "run {program} connect "+f.URL+"/mcp --scope https://example.com/guilds.read")
 }
 

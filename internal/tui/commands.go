@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -41,11 +40,11 @@ func loadTools(ctx context.Context, session Session, id int) tea.Cmd {
 }
 
 // callTool also lays the result out, so that a large one does not hold up the screen.
-func callTool(ctx context.Context, session Session, id int, name string, arguments json.RawMessage) tea.Cmd {
+func callTool(ctx context.Context, session Session, id int, call client.Call) tea.Cmd {
 	return func() tea.Msg {
 		msg := resultMsg{id: id}
 		var res *client.Result
-		if res, msg.err = session.Call(ctx, name, arguments); msg.err == nil {
+		if res, msg.err = session.Call(ctx, call); msg.err == nil {
 			msg.doc = newDocument(res)
 		}
 		msg.identity = session.Identity()

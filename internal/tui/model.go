@@ -258,7 +258,7 @@ func (m *model) ask() tea.Cmd {
 func (m *model) run() tea.Cmd {
 	m.screen, m.doc, m.at = screenRunning, document{}, scroll{}
 	ctx, id := m.start()
-	return tea.Batch(callTool(ctx, m.session, id, m.call.item.tool.Name, m.call.arguments), nextFrame(id))
+	return tea.Batch(callTool(ctx, m.session, id, client.Call{Name: m.call.item.tool.Name, Arguments: m.call.arguments}), nextFrame(id))
 }
 
 func (m *model) cancel() {

@@ -3,7 +3,6 @@ package tui_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -30,9 +29,9 @@ func (l *live) Identity() client.Identity {
 
 func (l *live) Tools(context.Context) ([]client.Tool, error) { return tools(), nil }
 
-func (l *live) Call(ctx context.Context, name string, _ json.RawMessage) (*client.Result, error) {
-	l.entered <- name
-	switch name {
+func (l *live) Call(ctx context.Context, call client.Call) (*client.Result, error) {
+	l.entered <- call.Name
+	switch call.Name {
 	case "slow":
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -203,8 +202,8 @@ type slowEnd struct {
 	leave chan struct{}
 }
 
-func (s *slowEnd) Call(ctx context.Context, name string, arguments json.RawMessage) (*client.Result, error) {
-	res, err := s.live.Call(ctx, name, arguments)
+func (s *slowEnd) Call(ctx context.Context, call client.Call) (*client.Result, error) {
+	res, err := s.live.Call(ctx, call)
 	<-s.leave
 	return res, err
 }
@@ -241,7 +240,7 @@ func TestNoCallAfterTheEnd(t *testing.T) {
 	if _, err := closed.Tools(t.Context()); !errors.Is(err, context.Canceled) {
 		t.Errorf("Tools: %v", err)
 	}
-	if _, err := closed.Call(t.Context(), "text", nil); !errors.Is(err, context.Canceled) || len(session.entered) > 0 {
+	if _, err := closed.Call(t.Context(), client.Call{Name: "text"}); !errors.Is(err, context.Canceled) || len(session.entered) > 0 {
 		t.Errorf("Call: %v", err)
 	}
 }

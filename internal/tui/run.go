@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -91,12 +90,12 @@ func (d *door) Tools(ctx context.Context) ([]client.Tool, error) {
 	return d.Session.Tools(ctx)
 }
 
-func (d *door) Call(ctx context.Context, name string, arguments json.RawMessage) (*client.Result, error) {
+func (d *door) Call(ctx context.Context, call client.Call) (*client.Result, error) {
 	if !d.enter() {
 		return nil, context.Canceled
 	}
 	defer d.wg.Done()
-	return d.Session.Call(ctx, name, arguments)
+	return d.Session.Call(ctx, call)
 }
 
 func (d *door) enter() bool {

@@ -44,9 +44,10 @@ func (s *session) Tools(context.Context) ([]client.Tool, error) {
 	return s.tools, nil
 }
 
-func (s *session) Call(ctx context.Context, name string, arguments json.RawMessage) (*client.Result, error) {
+func (s *session) Call(ctx context.Context, call client.Call) (*client.Result, error) {
+	name := call.Name
 	s.mu.Lock()
-	s.calls = append(s.calls, name+" "+string(arguments))
+	s.calls = append(s.calls, name+" "+string(call.Arguments))
 	s.mu.Unlock()
 	switch name {
 	case "slow":

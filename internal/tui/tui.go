@@ -9,7 +9,6 @@ package tui
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 // from several goroutines, and end soon after their context does.
 type Session interface {
 	Tools(ctx context.Context) ([]client.Tool, error)
-	Call(ctx context.Context, name string, arguments json.RawMessage) (*client.Result, error)
+	Call(ctx context.Context, call client.Call) (*client.Result, error)
 	Identity() client.Identity
 }
 
