@@ -14,14 +14,16 @@ import (
 
 func (p *program) connectCommand() *cobra.Command {
 	o := &clientOptions{}
-	var noTUI bool
+	var noTUI, withToken bool
 	cmd := &cobra.Command{
 		Use:   "connect [SERVER] [flags]",
 		Short: "Sign in to a server; on a terminal, open the TUI",
 		Long: `Sign in to a server with your browser and keep the tokens; on a terminal, open the
-TUI. SERVER is a URL or the name of a saved server.`,
+TUI. SERVER is a URL or the name of a saved server. With --with-token no browser is
+needed: an access token is read from stdin, tried at the server, and kept.`,
 		Example: `  mcpdiscord connect
   mcpdiscord connect https://mcp.example.com/mcp
+  mcpdiscord connect https://mcp.example.com/mcp --with-token < token.txt
   mcpdiscord connect --no-tui --json`,
 		GroupID:     groupUse,
 		Annotations: map[string]string{variables: clientVariables},
@@ -31,11 +33,16 @@ TUI. SERVER is a URL or the name of a saved server.`,
 	f.SortFlags = false
 	addServerFlags(f, o)
 	addSignInFlags(f, o)
+	f.BoolVar(&withToken, "with-token", false, "keep the access token that is on stdin, instead of a sign-in")
+	setVariable(f, "with-token", "-")
 	f.BoolVar(&noTUI, "no-tui", false, "sign in only")
 	f.BoolVar(&o.output.json, "json", false, "print who is signed in as JSON; errors too")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := p.prepare(o); err != nil {
 			return err
+		}
+		if withToken {
+			return p.connectWithToken(cmd.Context(), o, first(args))
 		}
 		return p.connect(cmd.Context(), o, first(args), !noTUI && !o.output.json)
 	}
@@ -108,7 +115,12 @@ func (p *program) openTUI(ctx context.Context, cfg client.Config) error {
 // identityLine says in one line who is signed in, and for how long.
 func identityLine(id client.Identity, now time.Time) string {
 	name := displayName(id)
-	if name == "" {
+	switch {
+	case id.Given && id.Expiry.IsZero():
+		return fmt.Sprintf("connected to %s with a saved token", id.Server)
+	case id.Given:
+		return fmt.Sprintf("connected to %s with a saved token, which ends in %s", id.Server, about(id.Expiry.Sub(now)))
+	case name == "":
 		return fmt.Sprintf("connected to %s", id.Server)
 	}
 	if id.Expiry.IsZero() {
@@ -153,13 +165,14 @@ type printedIdentity struct {
 	GlobalName string    `json:"global_name,omitempty"`
 	Scopes     []string  `json:"scopes"`
 	Expires    time.Time `json:"expires,omitzero"`
-	Confirmed  bool      `json:"confirmed"` // by the server, just now
+	Given      bool      `json:"given_token,omitempty"` // it was brought, and is not renewed
+	Confirmed  bool      `json:"confirmed"`             // by the server, just now
 }
 
 func (p *program) printIdentity(ctx context.Context, o outputFlags, id client.Identity, confirmed bool) error {
 	text, err := json.Marshal(printedIdentity{
 		Server: id.Server, Issuer: id.Issuer, ClientID: id.ClientID, DiscordID: id.UserID, Username: id.Username,
-		GlobalName: id.GlobalName, Scopes: append([]string{}, id.Scopes...), Expires: id.Expiry, Confirmed: confirmed,
+		GlobalName: id.GlobalName, Scopes: append([]string{}, id.Scopes...), Expires: id.Expiry, Given: id.Given, Confirmed: confirmed,
 	})
 	if err != nil {
 		return err

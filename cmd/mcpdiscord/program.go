@@ -100,7 +100,7 @@ func (p *program) root() *cobra.Command {
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		p.demoCommand(), p.serveCommand(), p.emulatorCommand(),
-		p.connectCommand(), p.toolsCommand(), p.callCommand(), p.statusCommand(), p.serversCommand(), p.logoutCommand(),
+		p.connectCommand(), p.toolsCommand(), p.callCommand(), p.statusCommand(), p.tokenCommand(), p.serversCommand(), p.logoutCommand(),
 		p.adminCommand(),
 		p.versionCommand(),
 	)

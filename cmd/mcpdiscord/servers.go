@@ -146,6 +146,9 @@ func (p *program) listServers(ctx context.Context, o outputFlags) error {
 	}
 	printed := make([]printedServer, 0, len(saved))
 	for _, s := range saved {
+		if s.Issuer == tokencache.Given {
+			s.Issuer = ""
+		}
 		printed = append(printed, printedServer{s.Name, s.URL, s.User, s.Issuer, string(s.Store), s.LastConnected, s.Default})
 	}
 	if o.json || o.jq != "" {

@@ -78,6 +78,12 @@ func (s *signer) signedOut(session *tokencache.Session) error {
 	if session == nil && s.foreign {
 		return s.otherClient()
 	}
+	if session != nil && session.Issuer == tokencache.Given {
+		return &Error{
+			Kind: KindAuth, Message: "the saved token of " + s.server + " has ended, or is not accepted any more",
+			Hint: "run {program} connect " + s.server + " --with-token to give a new one, or without to sign in",
+		}
+	}
 	message := "not signed in to " + s.server
 	if session != nil {
 		message = "the sign-in to " + s.server + " has ended"

@@ -143,6 +143,7 @@ type Event struct {
 type Identity struct {
 	Server          string // the URL
 	Issuer          string // the authorization server, "" without a sign-in
+	Given           bool   // the token was brought by the user, see [SaveToken]
 	ClientID        string
 	Username        string
 	GlobalName      string

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"errors"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/tokencache"
 )
 
 // identity is the sign-in in use, without secrets.
@@ -13,6 +15,9 @@ func (s *signer) identity() Identity {
 		identity.UserID, identity.Username, identity.GlobalName = session.User.ID, session.User.Username, session.User.GlobalName
 		identity.Scopes = append([]string(nil), session.Scopes...)
 		identity.Expiry = session.Expiry
+		if session.Issuer == tokencache.Given {
+			identity.Issuer, identity.Given = "", true
+		}
 	}
 	return identity
 }

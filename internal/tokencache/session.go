@@ -24,6 +24,11 @@ func (k Key) ID() string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// Given is the Issuer of a session without a sign-in: its access token was
+// brought by the user. There is no refresh token, and nobody to tell of its end.
+// No authorization server has that name, since theirs are URLs.
+const Given = "given"
+
 // User is who signed in.
 type User struct {
 	ID         string `json:"id,omitempty"`
