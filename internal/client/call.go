@@ -64,6 +64,9 @@ func (c *Conn) Call(ctx context.Context, call Call) (*Result, error) {
 	if call.Arguments[0] != '{' || !json.Valid(call.Arguments) {
 		return nil, &Error{Kind: KindUsage, Message: "the arguments of a tool are a JSON object"}
 	}
+	if err := sendable(call.Name); err != nil {
+		return nil, err
+	}
 	var result *Result
 	var exchange Exchange
 	err := c.run(ctx, func(ctx context.Context, session *mcp.ClientSession, watch *trace) error {

@@ -61,6 +61,7 @@ func (c *Content) UnmarshalJSON(raw []byte) error {
 		URI      string `json:"uri"`
 		Name     string `json:"name"`
 		Data     string `json:"data"`
+		Blob     string `json:"blob"` // of what was read
 		Resource struct {
 			URI      string `json:"uri"`
 			MIMEType string `json:"mimeType"`
@@ -75,7 +76,7 @@ func (c *Content) UnmarshalJSON(raw []byte) error {
 	c.Text = first(known.Text, known.Resource.Text)
 	c.MIMEType = first(known.MIMEType, known.Resource.MIMEType)
 	c.URI = first(known.URI, known.Resource.URI)
-	c.Data = first(known.Data, known.Resource.Blob)
+	c.Data = first(known.Data, known.Blob, known.Resource.Blob)
 	c.Size = len(strings.TrimRight(c.Data, "=")) * 3 / 4
 	return nil
 }

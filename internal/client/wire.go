@@ -267,6 +267,40 @@ func (t *trace) results() []json.RawMessage {
 	return results
 }
 
+// answers counts the answers that were seen so far.
+func (t *trace) answers() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.bodies)
+}
+
+// received is the last result that came after so many answers, byte for byte.
+// Where none did, the SDK had it still, and gives it as it knows it.
+func (t *trace) received(seen int, known any) (raw json.RawMessage, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, body := range t.bodies[seen:] {
+		for _, message := range body.messages() {
+			var answer struct {
+				Result json.RawMessage `json:"result"`
+			}
+			if json.Unmarshal(message, &answer) == nil && answer.Result != nil {
+				raw = answer.Result
+			}
+		}
+	}
+	if raw == nil {
+		return json.Marshal(known)
+	}
+	var result struct {
+		Type string `json:"resultType"`
+	}
+	if json.Unmarshal(raw, &result) == nil && result.Type == "input_required" {
+		return nil, errNeedsInput
+	}
+	return raw, nil
+}
+
 // messages are all JSON texts that were seen so far, in order.
 func (t *trace) messages() [][]byte {
 	t.mu.Lock()
