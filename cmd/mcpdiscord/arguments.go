@@ -52,6 +52,8 @@ type word struct {
 	name string
 	text string          // of key=value
 	raw  json.RawMessage // of key:=json and of objects
+
+	verbatim bool // the text of a file: where a string fits it is one, never null
 }
 
 // parseWords reads the arguments of call: key=value, key:=json, key=@file, one
@@ -111,7 +113,7 @@ func parseWord(arg string) (word, error) {
 		if err != nil || !utf8.Valid(text) {
 			return word{}, usageError(fmt.Sprintf("the file of %s is not text of at most 16 MiB: %s", name, path), "", err)
 		}
-		return word{name: name, text: string(text)}, nil
+		return word{name: name, text: string(text), verbatim: true}, nil
 	}
 	return word{name: name, text: rest}, nil
 }
@@ -147,7 +149,7 @@ func buildArguments(tool client.Tool, words []word) (json.RawMessage, error) {
 				p = list[i]
 			}
 			var err error
-			if value, err = typed(p, w.text); err != nil {
+			if value, err = typedWord(p, w); err != nil {
 				return nil, argumentError(tool, fmt.Sprintf("%s is %s, not %q", w.name, err, clip(w.text)), "")
 			}
 		}
@@ -176,8 +178,17 @@ func argumentError(tool client.Tool, message, near string) error {
 	return usageError(message, hint, nil)
 }
 
-// typed makes JSON of a word, by the property's types; a string wherever the
-// schema allows one, so that a snowflake keeps its digits.
+// typedWord is [typed], but for the text of a file.
+func typedWord(p property, w word) (json.RawMessage, error) {
+	if w.verbatim && (p.types == nil || slices.Contains(p.types, "string")) {
+		return json.Marshal(w.text)
+	}
+	return typed(p, w.text)
+}
+
+// typed makes JSON of a word, by the property's types: null where the schema has
+// it, else a string wherever the schema allows one, so that a snowflake keeps
+// its digits.
 func typed(p property, text string) (json.RawMessage, error) {
 	quoted, err := json.Marshal(text)
 	if err != nil {
@@ -188,11 +199,18 @@ func typed(p property, text string) (json.RawMessage, error) {
 			return choice, nil
 		}
 	}
-	if len(p.types) == 0 || slices.Contains(p.types, "string") {
+	if text == "null" && slices.Contains(p.types, "null") {
+		return json.RawMessage(text), nil
+	}
+	if p.types == nil {
 		return quoted, nil
 	}
-	if kind := jsonType(text); kind != "" {
-		if slices.Contains(p.types, kind) || (kind == "integer" && slices.Contains(p.types, "number")) {
+	for _, types := range [][]string{p.free, p.types} { // the values of the others are listed: the check names them
+		if slices.Contains(types, "string") {
+			return quoted, nil
+		}
+		kind := jsonType(text)
+		if kind != "" && (slices.Contains(types, kind) || kind == "integer" && slices.Contains(types, "number")) {
 			return json.RawMessage(text), nil
 		}
 	}

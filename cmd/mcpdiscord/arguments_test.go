@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -60,6 +62,32 @@ func TestBuildArguments(t *testing.T) {
 		{"ref at the top", `{"$ref":"#/definitions/A","definitions":{"A":{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}}}`, []string{"n=5"}, `{"n":5}`},
 		{"ref that recurs into the value", `{"$defs":{"T":{"type":"object","properties":{"t":{"$ref":"#/$defs/T"},"n":{"type":"integer"}}}},"properties":{"t":{"$ref":"#/$defs/T"}}}`, []string{`t={"t":{"n":"x"}}`}, `!t does not fit`},
 
+		{"text null of a nullable string", props(`"s":{"type":["string","null"]}`), []string{"s=null"}, `{"s":null}`},
+		{"text null as it is", props(`"s":{"type":["string","null"]}`), []string{`s:="null"`}, `{"s":"null"}`},
+		{"text null of a string", props(`"s":{"type":"string"}`), []string{"s=null"}, `{"s":"null"}`},
+		{"nullable of OpenAPI", props(`"n":{"type":"integer","nullable":true}`), []string{"n=null"}, `{"n":null}`},
+		{"nullable of OpenAPI, a number", props(`"n":{"type":"integer","nullable":true}`), []string{"n=5"}, `{"n":5}`},
+		{"null of what cannot be null", props(`"n":{"type":"integer"}`), []string{"n=null"}, `!n is an integer, not "null"`},
+		{"const", props(`"c":{"const":5}`), []string{"c=5"}, `{"c":5}`},
+		{"not the const", props(`"c":{"const":"x"}`), []string{"c=y"}, `!c does not fit`},
+		{"integer or a word", props(`"n":{"anyOf":[{"type":"integer"},{"const":"auto"}]}`), []string{"n=5"}, `{"n":5}`},
+		{"a word or an integer", props(`"n":{"anyOf":[{"type":"integer"},{"const":"auto"}]}`), []string{"n=auto"}, `{"n":"auto"}`},
+		{"neither of the two", props(`"n":{"anyOf":[{"type":"integer"},{"enum":["auto"]}]}`), []string{"n=x"}, `!n does not fit`},
+		{"integer by allOf", `{"$defs":{"N":{"type":"integer"}},"properties":{"n":{"allOf":[{"$ref":"#/$defs/N"}],"default":3}}}`, []string{"n=5"}, `{"n":5}`},
+		{"integer by allOf and number", props(`"n":{"type":"number","allOf":[{"type":"integer"}]}`), []string{"n=1.5"}, `!n is an integer`},
+		{"string with two patterns", props(`"s":{"type":"string","anyOf":[{"pattern":"^a"},{"pattern":"^1"}]}`), []string{"s=1"}, `{"s":"1"}`},
+		{"property of allOf", `{"allOf":[{"properties":{"n":{"type":"integer"}},"required":["n"]}]}`, []string{"n=5"}, `{"n":5}`},
+		{"missing, by allOf", `{"allOf":[{"properties":{"n":{"type":"integer"}},"required":["n"]}]}`, nil, `!needs the argument "n"`},
+		{"property of either", `{"oneOf":[{"properties":{"n":{"type":"integer"}},"required":["n"]},{"properties":{"b":{"type":"boolean"}},"required":["b"]}]}`, []string{"b=true"}, `{"b":true}`},
+		{"property of both, of two types", `{"anyOf":[{"properties":{"n":{"type":"integer"}}},{"properties":{"n":{"type":"boolean"}}}]}`, []string{"n=true"}, `{"n":true}`},
+		{"required, yet not described", `{"properties":{"a":{}},"required":["b"]}`, []string{"b=1"}, `{"b":"1"}`},
+		{"required alone", `{"type":"object","required":["b"]}`, []string{"b=1", "c=2"}, `{"b":"1","c":"2"}`},
+		{"ref beside properties", `{"$ref":"#/$defs/A","$defs":{"A":{"properties":{"a":{"type":"integer"}}}},"properties":{"b":{"type":"integer"}}}`, []string{"a=1", "b=2"}, `{"a":1,"b":2}`},
+		{"array of big integers", props(`"l":{"type":"array","items":{"type":"integer"}}`), []string{"l=[80351110224678912,9007199254740993]"}, `{"l":[80351110224678912,9007199254740993]}`},
+		{"item of another type", props(`"l":{"type":"array","items":{"type":"integer"}}`), []string{`l=["x"]`}, `!l does not fit`},
+		{"too few items", props(`"l":{"type":"array","minItems":1}`), []string{"l=[]"}, `!l does not fit`},
+		{"at signs", props(`"s":{"type":"string"}`), []string{"s=@@everyone"}, `{"s":"@everyone"}`},
+
 		{"unknown", props(`"a":{}`), []string{"b=1"}, `!has no argument "b"`},
 		{"unknown, closed", `{"properties":{},"additionalProperties":false}`, []string{"b=1"}, `!has no argument "b"`},
 		{"unknown, open", `{"properties":{"ab":{}},"additionalProperties":true}`, []string{"abc=1"}, `{"abc":"1"}`},
@@ -81,6 +109,10 @@ func TestBuildArguments(t *testing.T) {
 		{"ref to itself", `{"$ref":"#"}`, []string{"a=1"}, `{"a":"1"}`},
 		{"allOf with itself", `{"allOf":[{"$ref":"#"}]}`, []string{"a=1"}, `{"a":"1"}`},
 		{"two that refer to each other", `{"$defs":{"A":{"$ref":"#/$defs/B"},"B":{"not":{"$ref":"#/$defs/A"}}},"properties":{"a":{"$ref":"#/$defs/A"}}}`, []string{"a=1"}, `{"a":"1"}`},
+		{"allOf with itself, in other letters", `{"ALLOF":[{"$Ref":"#"}]}`, []string{"a=1"}, `{"a":"1"}`},
+		{"anyOf with itself, in other letters", props(`"a":{"AnyOf":[{"$ref":"#/properties/a"}]}`), []string{"a=1"}, `{"a":"1"}`},
+		{"property named like a keyword", props(`"Type":{"type":"integer"}`), []string{`{"Type":"x"}`}, `!Type does not fit`},
+		{"dependency on itself", `{"$schema":"http://json-schema.org/draft-07/schema#","dependencies":{"a":{"$ref":"#"}}}`, []string{"a=1"}, `{"a":"1"}`},
 		{"dynamic ref", `{"$dynamicRef":"#x","$dynamicAnchor":"x"}`, []string{"a=1"}, `{"a":"1"}`},
 		{"schemas without end", doubling(60), []string{"a=1"}, `{"a":"1"}`},
 		{"deep schema", `{"properties":{"a":` + strings.Repeat(`{"items":`, 5000) + `{}` + strings.Repeat(`}`, 5000) + `}}`, []string{"a=1"}, `{"a":"1"}`},
@@ -115,18 +147,61 @@ func doubling(n int) string {
 	return b.String()
 }
 
+// Whatever is in a file is text where text fits.
+func TestArgumentFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "value")
+	for _, test := range []struct{ schema, text, want string }{
+		{`{"type":"string"}`, "5\n", `{"a":"5\n"}`},
+		{`{"type":["string","null"]}`, "null", `{"a":"null"}`},
+		{`{}`, "null", `{"a":"null"}`},
+		{`{"type":"object"}`, "{\"x\":1}", `{"a":{"x":1}}`},
+	} {
+		if err := os.WriteFile(file, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tool := client.Tool{InputSchema: json.RawMessage(`{"properties":{"a":` + test.schema + `}}`)}
+		if got, err := buildArguments(tool, wordsOf(t, []string{"a=@" + file})); err != nil || string(got) != test.want {
+			t.Errorf("%s of %s: got %s and %v, want %s", test.text, test.schema, got, err, test.want)
+		}
+	}
+}
+
+// Branches in branches are not read for ever.
+func TestWideSchema(t *testing.T) {
+	t.Parallel()
+	branch := `{"$ref":"#"},`
+	wide := `{"properties":{"a":{"anyOf":[` + strings.Repeat(branch, 99) + `{"type":"integer"}]}},"allOf":[` + strings.Repeat(branch, 99) + `{}]}`
+	tool := client.Tool{Name: "tool", InputSchema: json.RawMessage(wide)}
+	if got, err := buildArguments(tool, wordsOf(t, []string{"b=1"})); err != nil || string(got) != `{"b":"1"}` {
+		t.Errorf("got %s and %v", got, err)
+	}
+	_, _ = exampleCall(tool), argumentTable(tool.InputSchema)
+}
+
 // Whatever a server says of a tool, nothing breaks.
 func FuzzSchema(f *testing.F) {
 	f.Add(`{"$ref":"#"}`, "a=1")
 	f.Add(doubling(3), "a=1")
 	f.Add(`{"properties":{"n":{"anyOf":[{"type":"integer"},{"$ref":"#/properties/n"}]}}}`, "n=1")
-	f.Fuzz(func(_ *testing.T, schema, arg string) {
+	f.Add(`{"properties":{"a":{"type":"string","pattern":"^(a|b)+$","minLength":3}},"required":["a","b"],"nullable":true}`, "a=@@x")
+	f.Add(`{"oneOf":[{"required":["a"]},{"$ref":"#/$defs/x"}],"$defs":{"x":{"properties":{"a":{"items":[{"const":1}],"minItems":9}}}}}`, `a:=[1]`)
+	f.Fuzz(func(t *testing.T, schema, arg string) {
+		tool := client.Tool{Name: "tool", InputSchema: json.RawMessage(schema)}
+		_, _, _ = signature(tool), argumentTable(tool.InputSchema), exampleCall(tool)
+		if strings.Contains(arg, "=@") && !strings.Contains(arg, "=@@") {
+			return // a file of this machine
+		}
 		words, err := parseWords([]string{arg}, strings.NewReader("{}"))
 		if err != nil {
 			return
 		}
-		tool := client.Tool{Name: "tool", InputSchema: json.RawMessage(schema)}
-		_, _ = buildArguments(tool, words)
-		_ = signature(tool)
+		arguments, err := buildArguments(tool, words)
+		switch {
+		case err == nil && !json.Valid(arguments):
+			t.Errorf("%s makes %s", arg, arguments)
+		case err != nil && keywords(tool.InputSchema) == nil:
+			t.Errorf("a schema that is none refuses %s: %v", arg, err)
+		}
 	})
 }

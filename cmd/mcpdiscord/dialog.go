@@ -98,7 +98,7 @@ func (d *dialog) field(schema json.RawMessage, p property) (json.RawMessage, err
 	choices := choicesOf(schema, p)
 	about := p
 	about.enum = nil
-	what := argumentLine(about)
+	what := argumentLine(schema, about)
 	if len(choices) > 0 {
 		what += "; " + choiceHint(choices)
 	}

@@ -101,18 +101,16 @@ func (q *questions) fromWords(e client.Elicitation) client.Answer {
 
 // exampleAnswer is an --elicit that answers a form.
 func exampleAnswer(e client.Elicitation) string {
-	list, _ := properties(e.Schema)
-	if len(list) > 0 && !slices.ContainsFunc(list, func(p property) bool { return p.required }) {
-		list[0].required = true
-	}
-	var words []string
-	for _, p := range list {
-		if p.required {
-			words = append(words, "--elicit"+exampleCall("", []property{p}))
-		}
+	words := exampleWords(e.Schema)
+	if list, _ := properties(e.Schema); len(words) == 0 && len(list) > 0 {
+		x := &exampler{schemaView: newSchemaView(e.Schema), own: true}
+		words = []string{exampleWord(list[0], x.value(list[0].schema, maxNesting))}
 	}
 	if len(words) == 0 {
 		return "--elicit '{}'"
+	}
+	for i, w := range words {
+		words[i] = "--elicit " + shellWord(w)
 	}
 	return strings.Join(words, " ")
 }

@@ -30,6 +30,7 @@ type program struct {
 
 	color      string // --color
 	jsonErrors bool   // --json: errors are JSON, too
+	helped     error  // what went wrong with a help: cobra takes none from it
 
 	waiting waiting
 }
@@ -51,6 +52,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	root.SetOut(p.out)
 	root.SetErr(p.err)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = p.helped
+	}
 	var signaled interrupted
 	if err != nil && errors.As(context.Cause(ctx), &signaled) {
 		err = &userError{code: signaled.code(), kind: "interrupted", message: "interrupted", err: err}

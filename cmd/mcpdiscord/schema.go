@@ -1,52 +1,124 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/json"
-	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/google/jsonschema-go/jsonschema"
-
-	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
 // property is one argument of a tool, as far as its schema says.
 type property struct {
 	name        string
-	types       []string // of JSON Schema; nil: anything
-	enum        []json.RawMessage
+	schema      json.RawMessage // its own, as it stands in the tool's
+	domain                      // which values it takes
 	required    bool
 	description string
 	fallback    json.RawMessage // default
+}
+
+// domain is which values a schema allows, as far as can be seen at once.
+type domain struct {
+	types []string          // of JSON Schema; nil: anything
+	free  []string          // those of types whose values are not listed one by one
+	enum  []json.RawMessage // the values that are
 }
 
 // properties reads the arguments of a tool from its input schema, in the order
 // of the wire, and whether these are all. What is odd in a schema is not known,
 // and prevents nothing.
 func properties(schema json.RawMessage) (list []property, closed bool) {
-	top := schemaAt(schema, schema)
-	names, values, err := members(top["properties"])
-	if err != nil {
-		return nil, false
-	}
-	var required []string
-	_ = json.Unmarshal(top["required"], &required)
-	for i, name := range names {
-		own, target := keywords(values[i]), schemaAt(schema, values[i])
-		p := property{name: name, types: typesOf(schema, values[i], maxRefs), fallback: own["default"], required: slices.Contains(required, name)}
-		_ = json.Unmarshal(target["enum"], &p.enum)
-		if json.Unmarshal(own["description"], &p.description) != nil {
-			_ = json.Unmarshal(target["description"], &p.description)
+	return newSchemaView(schema).properties(schema)
+}
+
+// schemaView reads the schemas of one document.
+type schemaView struct {
+	document json.RawMessage
+	left     int // bytes that are read before no more is known
+}
+
+func newSchemaView(document json.RawMessage) *schemaView {
+	return &schemaView{document: document, left: maxReading}
+}
+
+func (v *schemaView) properties(schema json.RawMessage) (list []property, closed bool) {
+	g := &gathering{view: v, index: map[string]int{}, closed: true}
+	g.add(schema, true, maxRefs)
+	named := len(g.list)
+	for _, name := range g.required {
+		if i, there := g.index[name]; there {
+			g.list[i].required = true
+		} else {
+			g.index[name] = len(g.list)
+			g.list = append(g.list, property{name: name, required: true})
 		}
-		list = append(list, p)
 	}
-	return list, isClosed(top, len(names))
+	return g.list, isClosed(v.at(schema), named) && g.closed && v.left >= 0
+}
+
+// gathering collects the properties of a schema and of those that it is
+// composed of.
+type gathering struct {
+	view     *schemaView
+	list     []property
+	index    map[string]int
+	required []string
+	closed   bool
+}
+
+// add takes the properties of one schema; of a branch that need not apply
+// nothing is required.
+func (g *gathering) add(schema json.RawMessage, applies bool, depth int) {
+	own, known := g.view.keywords(schema), g.view.at(schema)
+	if depth == 0 || known == nil {
+		return
+	}
+	if own["$ref"] != nil && own["properties"] != nil {
+		g.closed = false
+		g.properties(own, applies)
+	}
+	g.properties(known, applies)
+	for _, each := range children(known["allOf"]) {
+		g.add(each, applies, depth-1)
+	}
+	for _, keyword := range []string{"anyOf", "oneOf"} {
+		for _, each := range children(known[keyword]) {
+			g.add(each, false, depth-1)
+		}
+	}
+}
+
+func (g *gathering) properties(known map[string]json.RawMessage, applies bool) {
+	var required []string
+	if json.Unmarshal(known["required"], &required) == nil && applies {
+		g.required = append(g.required, required...)
+	}
+	names, values, err := members(known["properties"])
+	if err != nil {
+		return
+	}
+	for i, name := range names {
+		p := g.view.property(name, values[i])
+		switch at, again := g.index[name]; {
+		case !again:
+			g.index[name] = len(g.list)
+			g.list = append(g.list, p)
+		case applies:
+			g.list[at].domain = g.list[at].and(p.domain)
+		default:
+			g.list[at].domain = g.list[at].or(p.domain)
+		}
+	}
+}
+
+func (v *schemaView) property(name string, schema json.RawMessage) property {
+	own, target := v.keywords(schema), v.at(schema)
+	p := property{name: name, schema: schema, domain: v.domain(schema, maxRefs), fallback: own["default"]}
+	if json.Unmarshal(own["description"], &p.description) != nil {
+		_ = json.Unmarshal(target["description"], &p.description)
+	}
+	return p
 }
 
 // isClosed says whether a schema takes no other properties than the n that it
@@ -70,15 +142,24 @@ func keywords(schema json.RawMessage) (known map[string]json.RawMessage) {
 	return known
 }
 
-// schemaAt is a schema after its references to others in the same document.
-func schemaAt(document, schema json.RawMessage) map[string]json.RawMessage {
+// keywords is [keywords], as long as something is left to read.
+func (v *schemaView) keywords(schema json.RawMessage) map[string]json.RawMessage {
+	if v.left -= len(schema); v.left < 0 {
+		return nil
+	}
+	return keywords(schema)
+}
+
+// at is a schema after its references to others in the same document.
+func (v *schemaView) at(schema json.RawMessage) map[string]json.RawMessage {
 	for range maxRefs {
-		known := keywords(schema)
+		known := v.keywords(schema)
 		var ref string
 		if json.Unmarshal(known["$ref"], &ref) != nil || ref == "" {
 			return known
 		}
-		if schema = pointedAt(document, ref); schema == nil {
+		v.left -= len(v.document)
+		if schema = pointedAt(v.document, ref); schema == nil {
 			return known
 		}
 	}
@@ -103,49 +184,113 @@ func pointedAt(document json.RawMessage, ref string) json.RawMessage {
 	return document
 }
 
-// typesOf are the JSON types that a schema allows; nil for any, and for what
-// cannot be seen at once.
-func typesOf(document, schema json.RawMessage, depth int) []string {
-	known := schemaAt(document, schema)
-	var one string
-	var types []string
-	if json.Unmarshal(known["type"], &one) == nil && one != "" {
-		types = []string{one}
-	} else {
-		_ = json.Unmarshal(known["type"], &types)
+// domain is what a schema allows: what it says itself and all of allOf and one
+// of anyOf or oneOf.
+func (v *schemaView) domain(schema json.RawMessage, depth int) domain {
+	known := v.at(schema)
+	if depth == 0 || known == nil {
+		return domain{}
 	}
-	switch {
-	case slices.ContainsFunc(types, isOdd):
-		return nil
-	case len(types) > 0:
-		return types
-	}
-	var choices []json.RawMessage
-	if json.Unmarshal(known["enum"], &choices) == nil {
-		for _, choice := range choices {
-			types = append(types, jsonType(string(choice)))
-		}
-		slices.Sort(types)
-		return slices.Compact(types)
+	d := ownDomain(known)
+	for _, each := range children(known["allOf"]) {
+		d = d.and(v.domain(each, depth-1))
 	}
 	for _, keyword := range []string{"anyOf", "oneOf"} {
-		if json.Unmarshal(known[keyword], &choices) != nil || depth == 0 {
-			continue
-		}
-		for _, choice := range choices {
-			more := typesOf(document, choice, depth-1)
-			if more == nil {
-				return nil
-			}
-			for _, t := range more {
-				if !slices.Contains(types, t) {
-					types = append(types, t)
-				}
+		var either domain
+		for i, each := range children(known[keyword]) {
+			if one := v.domain(each, depth-1); i == 0 {
+				either = one
+			} else {
+				either = either.or(one)
 			}
 		}
-		return types
+		d = d.and(either)
 	}
-	return nil
+	if nullable(known) && d.types != nil && !slices.Contains(d.types, "null") {
+		d = d.or(domain{types: []string{"null"}, free: []string{"null"}})
+	}
+	return d
+}
+
+// ownDomain is what type, enum and const of a schema allow.
+func ownDomain(known map[string]json.RawMessage) (d domain) {
+	var one string
+	if json.Unmarshal(known["type"], &one) == nil && one != "" {
+		d.types = []string{one}
+	} else {
+		_ = json.Unmarshal(known["type"], &d.types)
+	}
+	if slices.ContainsFunc(d.types, isOdd) {
+		return domain{}
+	}
+	if len(d.types) == 0 {
+		d.types = nil
+	}
+	_ = json.Unmarshal(known["enum"], &d.enum)
+	if value, there := known["const"]; there {
+		d.enum = []json.RawMessage{value}
+	}
+	if d.enum == nil {
+		d.free = d.types
+		return d
+	}
+	if d.types == nil {
+		for _, choice := range d.enum {
+			d.types = append(d.types, jsonType(string(choice)))
+		}
+		slices.Sort(d.types)
+		d.types = slices.Compact(d.types)
+	}
+	return d
+}
+
+// and is what both allow.
+func (d domain) and(other domain) domain {
+	switch {
+	case d.types == nil:
+		return other
+	case other.types == nil:
+		return d
+	}
+	both := domain{types: common(d.types, other.types), free: common(d.free, other.free), enum: d.enum}
+	if both.enum == nil {
+		both.enum = other.enum
+	}
+	if both.types == nil {
+		return domain{} // nothing fits: the schema is odd
+	}
+	return both
+}
+
+// common are the types in both lists; an integer is a number.
+func common(a, b []string) (both []string) {
+	for _, t := range a {
+		switch {
+		case slices.Contains(b, t), t == "integer" && slices.Contains(b, "number"):
+			both = append(both, t)
+		case t == "number" && slices.Contains(b, "integer"):
+			both = append(both, "integer")
+		}
+	}
+	return both
+}
+
+// or is what one of the two allows.
+func (d domain) or(other domain) domain {
+	if d.types == nil || other.types == nil {
+		return domain{}
+	}
+	return domain{union(d.types, other.types), union(d.free, other.free), slices.Concat(d.enum, other.enum)}
+}
+
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, t := range b {
+		if !slices.Contains(all, t) {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // isOdd says whether a type is none of JSON Schema's.
@@ -157,163 +302,18 @@ func isOdd(name string) bool {
 	return true
 }
 
-// misfit checks the arguments against the whole schema and says what does not
-// fit; "" where nothing is known to. A schema that cannot be used checks
-// nothing.
-func misfit(schema, arguments json.RawMessage) string {
-	var s jsonschema.Schema
-	var value any
-	if !usable(schema) || json.Unmarshal(schema, &s) != nil || json.Unmarshal(arguments, &value) != nil {
-		return ""
-	}
-	resolved, err := s.Resolve(nil)
-	if err != nil {
-		return ""
-	}
-	if err := resolved.Validate(value); err != nil {
-		return reason(exactNumbers(err.Error(), arguments))
-	}
-	return ""
-}
+// nullable is a schema in the words of OpenAPI.
+func nullable(known map[string]json.RawMessage) bool { return string(known["nullable"]) == "true" }
 
-// floats are numbers as the validator prints large ones.
-var floats = regexp.MustCompile(`-?\d(?:\.\d+)?e[+-]\d+`)
-
-// exactNumbers puts the digits back that the arguments have and the validator
-// does not print.
-func exactNumbers(text string, arguments json.RawMessage) string {
-	exact := map[string]string{}
-	dec := json.NewDecoder(bytes.NewReader(arguments))
-	dec.UseNumber()
-	for token, err := dec.Token(); err == nil; token, err = dec.Token() {
-		if n, ok := token.(json.Number); ok {
-			if f, err := n.Float64(); err == nil {
-				exact[fmt.Sprint(f)] = n.String()
-			}
-		}
-	}
-	return floats.ReplaceAllStringFunc(text, func(found string) string { return cmp.Or(exact[found], found) })
-}
-
-// reason makes one line of what the validator says: the argument, and what is
-// wrong with it.
-func reason(text string) string {
-	text, _, _ = strings.Cut(text, "\n")
-	parts := strings.Split(text, ": ")
-	name := ""
-	for len(parts) > 1 && strings.HasPrefix(parts[0], "validating ") {
-		if _, rest, found := strings.Cut(parts[0], "/properties/"); found && name == "" {
-			name, _, _ = strings.Cut(rest, "/")
-		}
-		parts = parts[1:]
-	}
-	why := strings.Join(parts, ": ")
-	if _, choices, found := strings.Cut(why, "does not equal any of: "); found {
-		why = "it is none of " + choices
-	}
-	if strings.Contains(why, "<anonymous") {
-		why = "it is none of what is allowed"
-	}
-	if name == "" {
-		return "the arguments do not fit the tool: " + why
-	}
-	return fmt.Sprintf("%s does not fit: %s", name, why)
-}
-
-// maxReading bounds what is read to find out whether a schema can be used, in
-// bytes.
-const maxReading = 8 << 20
-
-// usable says whether a schema can be used to check a value. It cannot where
-// checking could come back to the same schema without having gone into the
-// value, or would take longer than anybody waits; nor where it has types that
-// are none, dynamic references, or some into other documents.
-func usable(document json.RawMessage) bool {
-	r := &schemaReader{document: document, left: maxReading}
-	return keywords(document) != nil && r.walk(document)
-}
-
-type schemaReader struct {
-	document json.RawMessage
-	left     int // bytes
-}
-
-// walk looks at each schema of the document.
-func (r *schemaReader) walk(node json.RawMessage) bool {
-	if !r.inPlace(node, nil) {
-		return false
-	}
-	for _, each := range children(node) {
-		if !r.walk(each) {
-			return false
-		}
-	}
-	return true
-}
-
-// inPlace follows all schemas that the same value is checked against.
-func (r *schemaReader) inPlace(schema json.RawMessage, refs []string) bool {
-	if r.left -= len(schema); r.left < 0 {
-		return false
-	}
-	known := keywords(schema)
-	if known == nil {
-		return true
-	}
-	if known["$dynamicRef"] != nil || known["$recursiveRef"] != nil || known["$id"] != nil && len(schema) < len(r.document) {
-		return false // $id: references count from there
-	}
-	var name, ref string
-	if json.Unmarshal(known["type"], &name) == nil && isOdd(name) {
-		return false
-	}
-	if json.Unmarshal(known["$ref"], &ref) == nil {
-		r.left -= len(r.document)
-		target := pointedAt(r.document, ref)
-		if target == nil || slices.Contains(refs, ref) || !r.inPlace(target, append(slices.Clip(refs), ref)) {
-			return false
-		}
-	}
-	for _, keyword := range []string{"allOf", "anyOf", "oneOf", "dependentSchemas"} {
-		for _, each := range children(known[keyword]) {
-			if !r.inPlace(each, refs) {
-				return false
-			}
-		}
-	}
-	for _, keyword := range []string{"not", "if", "then", "else"} {
-		if !r.inPlace(known[keyword], refs) {
-			return false
-		}
-	}
-	return true
-}
-
-// children are the values in an object or an array.
+// children are the values in an object or an array, by name or as they stand.
 func children(node json.RawMessage) []json.RawMessage {
 	var list []json.RawMessage
 	if json.Unmarshal(node, &list) == nil {
 		return list
 	}
-	return slices.Collect(maps.Values(keywords(node)))
-}
-
-// signature is a tool as one line: name(argument: type, argument?: type).
-func signature(tool client.Tool) string {
-	list, _ := properties(tool.InputSchema)
-	var parts []string
-	for _, p := range list {
-		part := p.name
-		if !p.required {
-			part += "?"
-		}
-		if len(p.types) > 0 {
-			part += ": " + strings.Join(p.types, "|")
-		}
-		if len(p.fallback) > 0 {
-			part += " = " + clip(string(p.fallback))
-		}
-		parts = append(parts, part)
+	named := keywords(node)
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		list = append(list, named[name])
 	}
-	return client.PrintableLine(tool.Name + "(" + strings.Join(parts, ", ") + ")")
+	return list
 }

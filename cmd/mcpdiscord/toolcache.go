@@ -68,19 +68,9 @@ func (c *toolCache) tools(ctx context.Context, fresh bool) (_ []client.Tool, cac
 }
 
 func (c *toolCache) read() ([]client.Tool, bool) {
-	if c.path == "" {
-		return nil, false
-	}
-	text, err := os.ReadFile(c.path)
-	if err != nil {
-		return nil, false
-	}
-	var kept storedTools
+	kept, text := readTools(c.path)
 	id := c.conn.Identity()
-	if json.Unmarshal(text, &kept) != nil || kept.Server != id.Server || kept.UserID != id.UserID {
-		return nil, false
-	}
-	if age := c.now.Sub(kept.Fetched); age < 0 || age > cmp.Or(kept.Life, toolLife) {
+	if kept == nil || kept.Server != id.Server || kept.UserID != id.UserID || !kept.fresh(c.now) {
 		return nil, false
 	}
 	// Arguments that travel as headers need the list in this very session.
@@ -88,6 +78,42 @@ func (c *toolCache) read() ([]client.Tool, bool) {
 		return nil, false
 	}
 	return kept.Tools, true
+}
+
+// readTools reads a kept list; nil where there is none.
+func readTools(path string) (kept *storedTools, text []byte) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(text, &kept) != nil {
+		return nil, nil
+	}
+	return kept, text
+}
+
+// fresh says whether a list is as good as one that is asked for now.
+func (t *storedTools) fresh(now time.Time) bool {
+	age := now.Sub(t.Fetched)
+	return age >= 0 && age <= cmp.Or(t.Life, toolLife)
+}
+
+// keptTools is the list of the server that the flags name, without a word to
+// it or to a keychain; nil where none is kept.
+func (p *program) keptTools(o *clientOptions) *storedTools {
+	cache, err := p.openCache(o)
+	if err != nil {
+		return nil
+	}
+	serverURL, err := p.resolve(o, "", cache)
+	if err != nil {
+		return nil
+	}
+	kept, _ := readTools(p.toolPath(serverURL))
+	if kept == nil || kept.Server != serverURL {
+		return nil
+	}
+	return kept
 }
 
 // save keeps the list if it can.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -123,83 +124,20 @@ func (p *program) printTool(ctx context.Context, o outputFlags, t client.Tool) e
 	}
 	return p.write(o, func(w io.Writer, _ bool) error {
 		var b strings.Builder
-		fmt.Fprintln(&b, signature(t))
-		if t.Description != "" {
-			fmt.Fprintf(&b, "\n%s\n", client.Printable(strings.TrimSpace(t.Description)))
-		}
-		list, _ := properties(t.InputSchema)
-		if len(list) > 0 {
-			fmt.Fprintln(&b, "\nArguments:")
-		}
-		width := 0
-		for _, a := range list {
-			width = max(width, len([]rune(a.name)))
-		}
-		for _, a := range list {
-			fmt.Fprintf(&b, "  %-*s  %s\n", width, client.PrintableLine(a.name), client.PrintableLine(argumentLine(a)))
-		}
-		fmt.Fprintf(&b, "\nExample:\n  %s call %s\n", p.name, client.PrintableLine(exampleCall(t.Name, list)))
+		p.describeTool(&b, t)
+		printSchema(&b, "Input schema", t.InputSchema)
+		printSchema(&b, "Output schema", t.OutputSchema)
 		_, err := io.WriteString(w, b.String())
 		return err
 	})
 }
 
-func argumentLine(a property) string {
-	parts := []string{strings.Join(a.types, "|")}
-	if a.required {
-		parts = append(parts, "required")
+// printSchema shows a schema as the server gave it, as far as it is JSON.
+func printSchema(b *strings.Builder, title string, schema json.RawMessage) {
+	var text bytes.Buffer
+	if len(schema) > 0 && json.Indent(&text, schema, "  ", "  ") == nil {
+		fmt.Fprintf(b, "\n%s:\n  %s\n", title, client.Printable(text.String()))
 	}
-	if len(a.enum) > 0 {
-		var choices []string
-		for _, c := range a.enum {
-			choices = append(choices, string(c))
-		}
-		parts = append(parts, "one of "+clip(strings.Join(choices, ", ")))
-	}
-	if len(a.fallback) > 0 {
-		parts = append(parts, "default "+clip(string(a.fallback)))
-	}
-	line := strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
-	if a.description != "" {
-		line += "; " + a.description
-	}
-	return strings.TrimPrefix(line, "; ")
-}
-
-// exampleCall is a command line that fits the tool, as far as its schema says.
-func exampleCall(name string, list []property) string {
-	words := []string{name}
-	for _, a := range list {
-		if !a.required {
-			continue
-		}
-		switch {
-		case len(a.enum) > 0:
-			words = append(words, shellWord(a.name+":="+string(a.enum[0])))
-		case slices.Contains(a.types, "integer"), slices.Contains(a.types, "number"):
-			words = append(words, shellWord(a.name+"=1"))
-		case slices.Contains(a.types, "boolean"):
-			words = append(words, shellWord(a.name+"=true"))
-		case slices.Contains(a.types, "array"):
-			words = append(words, shellWord(a.name+":=[]"))
-		case slices.Contains(a.types, "object"):
-			words = append(words, shellWord(a.name+":={}"))
-		default:
-			words = append(words, shellWord(a.name+"=text"))
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// shellWord quotes a word for a POSIX shell where that is needed.
-func shellWord(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-+=:.,/@%", r)
-	}
-	if strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 func firstLine(text string) string {
