@@ -91,7 +91,7 @@ func TestAttack24HostileSignIn(t *testing.T) {
 		{"metadata at a private address", challenge("http://169.254.169.254/latest/meta-data")},
 		{"metadata over plain http", challenge("http://evil.example/prm")},
 		{"metadata in a file", challenge("file:///etc/passwd")},
-		{"no metadata", func(f *fake) { f.on[prm] = http.NotFound }},
+		{"no metadata where the challenge says", func(f *fake) { challenge(f.URL + "/nothing")(f) }},
 		{"redirect loop", redirect(prm, "")},
 		{"redirect to a private address", redirect(prm, "http://169.254.169.254/x")},
 		{"redirect loop of the server metadata", redirect(meta, "")},

@@ -121,6 +121,8 @@ type authority struct {
 
 	metadataDocuments bool     // a client may be the URL of its metadata
 	authMethods       []string // of the token endpoint; nil: not said
+
+	guessed bool // no document says any of this; see undescribed
 }
 
 type resourceMetadata struct {
@@ -142,13 +144,17 @@ type serverMetadata struct {
 	MetadataDocuments     bool     `json:"client_id_metadata_document_supported"`
 }
 
-// discover finds the authorization server of the MCP server. Nothing is
-// guessed: what the documents do not say, or say of somebody else, ends it.
-// Among several authorization servers the known one is preferred.
+// discover finds the authorization server of the MCP server. What the documents
+// do not say, or say of somebody else, ends it; only where there is no resource
+// metadata at all it may be as it was before there was such a thing. Among
+// several authorization servers the known one is preferred.
 func (s *signer) discover(ctx context.Context, ch *challenge, known string) (*authority, error) {
 	resource, err := s.resourceMetadata(ctx, ch)
 	if err != nil {
 		return nil, err
+	}
+	if resource == nil {
+		return s.undescribed(ctx, known)
 	}
 	if len(resource.AuthorizationServers) == 0 {
 		return nil, s.misfit("names no authorization server")
@@ -161,10 +167,15 @@ func (s *signer) discover(ctx context.Context, ch *challenge, known string) (*au
 	if err != nil {
 		return nil, err
 	}
+	return s.authority(resource, meta)
+}
+
+// authority holds what the documents say to what can be used.
+func (s *signer) authority(resource *resourceMetadata, meta *serverMetadata) (*authority, error) {
 	a := &authority{
 		resource:      resource.Resource,
 		scopes:        validScopes(resource.ScopesSupported),
-		issuer:        issuer,
+		issuer:        meta.Issuer,
 		offlineAccess: slices.Contains(meta.ScopesSupported, "offline_access"),
 		issRequired:   meta.IssParameter,
 
@@ -191,6 +202,9 @@ func (s *signer) discover(ctx context.Context, ch *challenge, known string) (*au
 	if !slices.Contains(meta.ChallengeMethods, "S256") {
 		return nil, s.misfit("does not support PKCE with S256") // RFC 7636; the MCP specification says refuse
 	}
+	if !a.offlineAccess { // the resource has no say in it
+		a.scopes = slices.DeleteFunc(a.scopes, func(scope string) bool { return scope == "offline_access" })
+	}
 	s.log.Debug("found the authorization server", "issuer", a.issuer)
 	return a, nil
 }
@@ -201,7 +215,7 @@ func (s *signer) misfit(format string, args ...any) *Error {
 }
 
 // resourceMetadata fetches RFC 9728's document from where the challenge says,
-// else from the two well-known places.
+// else from the two well-known places; nil: there is none.
 func (s *signer) resourceMetadata(ctx context.Context, ch *challenge) (*resourceMetadata, error) {
 	root := s.url.Scheme + "://" + s.url.Host
 	wellKnown := root + "/.well-known/oauth-protected-resource"
@@ -230,7 +244,17 @@ func (s *signer) resourceMetadata(ctx context.Context, ch *challenge) (*resource
 		}
 		return &doc, nil
 	}
-	return nil, s.misfit("is described nowhere: the server asks for it but publishes no resource metadata (RFC 9728)")
+	if ch.metadata != "" {
+		return nil, s.nowhere()
+	}
+	return nil, nil
+}
+
+// nowhere is the error for a server that asks for a sign-in and does not say how.
+func (s *signer) nowhere() *Error {
+	err := s.misfit("is described nowhere: the server asks for it but publishes no resource metadata (RFC 9728)")
+	err.Hint = "if it takes a key or a token, give it with --header or MCPDISCORD_TOKEN"
+	return err
 }
 
 // elsewhere is the error for a server that is reached under another address

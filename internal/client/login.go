@@ -116,6 +116,9 @@ func (l *login) authorize(ctx context.Context) (*tokencache.Session, error) {
 			if err != nil {
 				return nil, err
 			}
+			if gone && l.authority.guessed {
+				return nil, l.nowhere()
+			}
 			if gone && given {
 				l.tell(Event{Kind: EventClientUnknown, Text: "the authorization server seems not to know this client, or its redirect URI " + session.RedirectURI})
 			} else if gone {

@@ -61,7 +61,7 @@ func TestPrivateServerItself(t *testing.T) {
 	})
 	_, err := client.Connect(t.Context(), client.Config{Server: "https://10.1.2.3/mcp", SignIn: true, Transport: network})
 	wantKind(t, err, client.KindFailure)
-	if diff := cmp.Diff([]string{"/mcp", "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"}, asked); diff != "" {
+	if diff := cmp.Diff([]string{"/mcp", "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server", "/register"}, asked); diff != "" {
 		t.Errorf("asked:\n%s", diff)
 	}
 }

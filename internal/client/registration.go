@@ -128,7 +128,8 @@ func (s *signer) register(ctx context.Context, a *authority, redirect string) (*
 		}
 		return nil, &Error{Kind: KindAuth, Message: s.server + " wants a client that was registered beforehand", Hint: hint}
 	}
-	return s.registerAnew(ctx, a, session)
+	session, err := s.registerAnew(ctx, a, session)
+	return session, s.wrongGuess(a, err)
 }
 
 // session is a sign-in at the authority that has just begun.
