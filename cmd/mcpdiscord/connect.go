@@ -135,6 +135,8 @@ func displayName(id client.Identity) string {
 		return client.PrintableLine(fmt.Sprintf("%s (%s)", id.GlobalName, id.Username))
 	case id.Username != "":
 		return client.PrintableLine(id.Username)
+	case id.Grant == grantClient:
+		return "the client " + client.PrintableLine(id.ClientID)
 	}
 	return client.PrintableLine(id.UserID)
 }

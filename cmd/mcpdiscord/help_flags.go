@@ -23,7 +23,7 @@ var flagGroups = []struct {
 	{"To be seen", []string{"log-format", "log-level", "audit-log", "metrics-addr", "drain-delay", "admin-socket"}},
 	{"Which sign-ins", []string{"user", "client", "all", "yes"}},
 	{"Server", []string{"server", "socket", "timeout", "header"}},
-	{"Sign-in", []string{"login", "token-store", "no-browser", "callback-port", "login-timeout", "scope", "with-token", "oauth-client-id", "client-metadata-url"}},
+	{"Sign-in", []string{"login", "token-store", "no-browser", "callback-port", "login-timeout", "scope", "grant", "with-token", "oauth-client-id", "client-metadata-url"}},
 	{"Call", []string{"elicit", "dry-run"}},
 	{"Token", []string{"min-ttl", "claims", "force"}},
 	{"Output", []string{"no-tui", "json", "jq", "raw", "output", "debug"}},

@@ -27,6 +27,12 @@ MCPDISCORD_OAUTH_CLIENT_SECRET: the secret of --oauth-client-id
 BROWSER: the command that opens addresses
 NO_COLOR, CLICOLOR_FORCE: no color, color always`
 
+// The values of --grant, as OAuth names them.
+const (
+	grantCode   = "authorization_code"
+	grantClient = "client_credentials"
+)
+
 // clientOptions are the flags of the commands that use a server.
 type clientOptions struct {
 	server, tokenStore string
@@ -37,6 +43,7 @@ type clientOptions struct {
 	scopes             []string
 	clientID           string // --oauth-client-id
 	clientMetadata     string // --client-metadata-url
+	grant              string
 	headerLines        []string
 	header             http.Header // from headerLines, by prepare
 	debug              bool
@@ -50,6 +57,7 @@ func addServerFlags(f *pflag.FlagSet, o *clientOptions) {
 	f.BoolVar(&o.debug, "debug", false, "show every HTTP exchange on stderr, without secrets")
 	f.StringArrayVar(&o.headerLines, "header", nil, "send `'Name: value'` to the MCP server; ${VARIABLE} is replaced (repeatable)")
 	f.StringVar(&o.clientID, "oauth-client-id", "", "ID of a client that was registered beforehand")
+	f.StringVar(&o.grant, "grant", grantCode, "how tokens are got: authorization_code, for a user with a browser; client_credentials, for the client itself")
 	f.StringVar(&o.clientMetadata, "client-metadata-url", "", "URL of this client's metadata document, its ID where that is supported")
 }
 
@@ -79,6 +87,9 @@ func (p *program) prepare(o *clientOptions) error {
 	}
 	if o.callbackPort < 0 || o.callbackPort > 65535 {
 		return usageError("--callback-port is a port, 0 to 65535", "", nil)
+	}
+	if o.grant != grantCode && o.grant != grantClient {
+		return usageError(fmt.Sprintf("there is no grant %q", o.grant), "the grants are "+grantCode+" and "+grantClient, nil)
 	}
 	header, err := p.headers(o.headerLines)
 	if err != nil {
@@ -186,6 +197,7 @@ func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokenc
 		CallbackPort: o.callbackPort, LoginTimeout: o.loginTimeout, Scopes: trimmed(o.scopes),
 		AccessToken: strings.TrimSpace(p.getenv("MCPDISCORD_TOKEN")), Timeout: o.timeout, Version: buildVersion(),
 		ClientID: o.clientID, ClientSecret: strings.TrimSpace(p.getenv("MCPDISCORD_OAUTH_CLIENT_SECRET")), ClientMetadataURL: o.clientMetadata, Header: o.header,
+		ClientCredentials: o.grant == grantClient,
 	}
 	if o.debug {
 		cfg.Debug = p.err

@@ -61,7 +61,7 @@ func (s *signer) answer(ctx context.Context, op *operation, ch *challenge) error
 			return err
 		}
 	}
-	if !s.cfg.SignIn {
+	if !s.cfg.SignIn && !s.cfg.ClientCredentials {
 		if ch.status == http.StatusForbidden {
 			return s.missingScopes(ch)
 		}
@@ -164,14 +164,14 @@ func (s *signer) signInLocked(ctx context.Context, ch *challenge) error {
 	}
 	if !s.ours(prev) {
 		prev = nil
-		s.tell(Event{Kind: EventOtherClient, Text: "the saved sign-in to " + s.server + " is of another client ID: a new one is needed"})
+		s.tell(Event{Kind: EventOtherClient, Text: "the saved sign-in to " + s.server + " is of another client: a new one is needed"})
 	}
 	if prev != nil && prev.AccessToken != ch.bearer && s.alive(prev) &&
 		(ch.status != http.StatusForbidden || covers(prev.Scopes, ch.scopes)) {
 		s.adopt(prev)
 		return s.remember(prev)
 	}
-	if prev != nil && prev.RefreshToken != "" && s.current() == nil {
+	if prev != nil && renewable(prev) && s.current() == nil {
 		// A sign-in that we did not know of: servers.json may be new, or
 		// another process was in the browser a while ago.
 		if ok, err := s.refresh(ctx, prev); err != nil {
@@ -184,7 +184,11 @@ func (s *signer) signInLocked(ctx context.Context, ch *challenge) error {
 	if prev != nil && ch.status == http.StatusForbidden && covers(prev.Scopes, ch.scopes) {
 		return &Error{Kind: KindAuth, Message: s.server + " asks for permissions that were already granted", Err: ch}
 	}
-	session, err := s.browse(ctx, a, prev, ch)
+	obtain := s.browse
+	if s.cfg.ClientCredentials {
+		obtain = s.signInAsClient
+	}
+	session, err := obtain(ctx, a, prev, ch)
 	if err != nil {
 		return err
 	}

@@ -80,6 +80,10 @@ type Config struct {
 	// ASCII, the secret "" for a public client. A saved sign-in of another
 	// client is then not used.
 	ClientID, ClientSecret string
+	// ClientCredentials signs in as that client itself, without a user (RFC 6749,
+	// section 4.4): ClientSecret is needed, SignIn is not. A saved sign-in of a
+	// user is then not used.
+	ClientCredentials bool
 	// ClientMetadataURL is where a document describes this client (https, see
 	// the draft "OAuth Client ID Metadata Document"). It is the client ID at
 	// servers that support that, unless ClientID is set. Without either the
@@ -145,6 +149,7 @@ type Identity struct {
 	Issuer          string // the authorization server, "" without a sign-in
 	Given           bool   // the token was brought by the user, see [SaveToken]
 	ClientID        string
+	Grant           string // client_credentials: the client itself is signed in
 	Username        string
 	GlobalName      string
 	UserID          string

@@ -186,7 +186,7 @@ func (s *signer) authority(resource *resourceMetadata, meta *serverMetadata) (*a
 		required  bool
 		to        *string
 	}{
-		{"authorization_endpoint", meta.AuthorizationEndpoint, true, &a.authorizationEndpoint},
+		{"authorization_endpoint", meta.AuthorizationEndpoint, !s.cfg.ClientCredentials, &a.authorizationEndpoint},
 		{"token_endpoint", meta.TokenEndpoint, true, &a.tokenEndpoint},
 		{"registration_endpoint", meta.RegistrationEndpoint, false, &a.registrationEndpoint},
 		{"revocation_endpoint", meta.RevocationEndpoint, false, &a.revocationEndpoint},
@@ -199,7 +199,7 @@ func (s *signer) authority(resource *resourceMetadata, meta *serverMetadata) (*a
 		}
 		*endpoint.to = endpoint.raw
 	}
-	if !slices.Contains(meta.ChallengeMethods, "S256") {
+	if !slices.Contains(meta.ChallengeMethods, "S256") && !s.cfg.ClientCredentials {
 		return nil, s.misfit("does not support PKCE with S256") // RFC 7636; the MCP specification says refuse
 	}
 	if !a.offlineAccess { // the resource has no say in it

@@ -225,6 +225,9 @@ func (f *fake) token(w http.ResponseWriter, r *http.Request, form url.Values) {
 		delete(f.refresh, token)
 		f.spent[token] = true
 	}
+	if form.Get("grant_type") == "client_credentials" {
+		scope = form.Get("scope")
+	}
 	answer := map[string]any{
 		"access_token": "access-" + rand.Text(), "token_type": "Bearer", "expires_in": f.lifetime, "scope": scope,
 		"discord_user": map[string]string{"id": "80351110224678912", "username": "nelly", "global_name": "Nelly"},

@@ -31,6 +31,8 @@ func (s *signer) undescribed(ctx context.Context, known string) (*authority, err
 			}
 		}
 		return s.authority(resource, &meta)
+	case s.cfg.ClientCredentials:
+		return nil, s.nowhere() // a secret is not sent to an address that was guessed
 	}
 	s.log.Debug("guessed the authorization server", "issuer", root)
 	return &authority{

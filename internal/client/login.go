@@ -162,6 +162,9 @@ func (s *signer) refusal(err error) error {
 	if refused.lostClient() && (s.cfg.ClientID != "" || s.cfg.ClientMetadataURL != "") {
 		return s.refusedClient(refused)
 	}
+	if refused.code == "unsupported_grant_type" && s.cfg.ClientCredentials {
+		return &Error{Kind: KindAuth, Message: "the sign-in of " + s.server + " gives no tokens to clients themselves: " + refused.words(), Hint: "sign in as a user: leave out --grant", Err: refused}
+	}
 	return &Error{Kind: KindAuth, Message: "the sign-in was refused: " + refused.words(), Hint: "run {program} connect " + s.server + " to try again", Err: refused}
 }
 
@@ -192,7 +195,7 @@ func (s *signer) wanted(a *authority, prev *tokencache.Session, ch *challenge) [
 	if prev != nil {
 		scopes = union(prev.Scopes, scopes)
 	}
-	if a.offlineAccess && !slices.Contains(scopes, "offline_access") {
+	if a.offlineAccess && !s.cfg.ClientCredentials && !slices.Contains(scopes, "offline_access") {
 		scopes = append(scopes, "offline_access")
 	}
 	return scopes

@@ -18,6 +18,8 @@ const maxSecret = 4 << 10
 // checkClient checks the clients that were configured.
 func (cfg Config) checkClient() error {
 	switch {
+	case cfg.ClientCredentials && (cfg.ClientID == "" || cfg.ClientSecret == ""):
+		return &Error{Kind: KindUsage, Message: "the grant client_credentials is for a client with a secret", Hint: "give --oauth-client-id and MCPDISCORD_OAUTH_CLIENT_SECRET"}
 	case cfg.ClientID == "" && cfg.ClientSecret != "":
 		return &Error{Kind: KindUsage, Message: "a client secret is given without its client ID", Hint: "give --oauth-client-id, or unset MCPDISCORD_OAUTH_CLIENT_SECRET"}
 	case cfg.ClientID != "" && (!validToken(cfg.ClientID) || len(cfg.ClientID) > maxURL):
@@ -58,8 +60,12 @@ func checkMetadataURL(raw string) error {
 }
 
 // ours reports whether a saved sign-in may be used: one of another client than
-// the one that was registered beforehand may not.
+// the one that was registered beforehand may not, nor a user's where the client
+// itself is to be signed in.
 func (s *signer) ours(session *tokencache.Session) bool {
+	if s.cfg.ClientCredentials && session != nil && session.Grant != clientCredentials {
+		return false
+	}
 	return s.cfg.ClientID == "" || session == nil || session.ClientID == "" || session.ClientID == s.cfg.ClientID
 }
 
@@ -69,7 +75,11 @@ func (s *signer) otherClient() *Error {
 	if typable(s.cfg.ClientID) {
 		hint += " --oauth-client-id " + s.cfg.ClientID
 	}
-	return &Error{Kind: KindAuth, Message: "the saved sign-in to " + s.server + " is of another client ID", Hint: hint}
+	message := "the saved sign-in to " + s.server + " is of another client ID"
+	if s.cfg.ClientCredentials {
+		message, hint = "the saved sign-in to "+s.server+" is not of this client itself", hint+" --grant client_credentials"
+	}
+	return &Error{Kind: KindAuth, Message: message, Hint: hint}
 }
 
 // refusedClient is the error for a configured client that the authorization
@@ -151,7 +161,7 @@ func (s *signer) authMethod(a *authority) (string, error) {
 		methods = []string{authBasic} // the default of RFC 8414, section 2
 	}
 	for _, method := range []string{authBasic, authPost, authNone} {
-		if slices.Contains(methods, method) {
+		if slices.Contains(methods, method) && (method != authNone || !s.cfg.ClientCredentials) {
 			return method, nil
 		}
 	}

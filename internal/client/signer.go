@@ -193,7 +193,7 @@ func (s *signer) alive(session *tokencache.Session) bool {
 // be over is no error here: the server's challenge will tell what it wants.
 func (s *signer) ensure(ctx context.Context) error {
 	session := s.current()
-	if session == nil || session.RefreshToken == "" {
+	if session == nil || !renewable(session) {
 		return nil
 	}
 	s.mu.Lock()
@@ -255,7 +255,7 @@ func (s *signer) renew(ctx context.Context, bad string) (ok bool, err error) {
 		s.adopt(saved)
 		return true, nil
 	}
-	if saved.RefreshToken == "" {
+	if !renewable(saved) {
 		s.adopt(saved)
 		return false, nil
 	}
@@ -277,8 +277,14 @@ func (s *signer) lockSoon(ctx context.Context, key tokencache.Key) (unlock func(
 	return nil, s.cacheError(err)
 }
 
+// renewable reports whether there can be a new access token without a sign-in.
+func renewable(session *tokencache.Session) bool {
+	return session.RefreshToken != "" || session.Grant == clientCredentials && session.ClientSecret != ""
+}
+
 // refresh redeems the refresh token (RFC 6749, section 6, with RFC 8707's
-// resource) and saves what it got before anyone uses it. The lock is held.
+// resource), or asks again as the client itself, and saves what it got before
+// anyone uses it. The lock is held.
 func (s *signer) refresh(ctx context.Context, session *tokencache.Session) (ok bool, err error) {
 	// A refresh token is often good for one use: once it is under way, an
 	// impatient caller must not lose the answer.
@@ -290,9 +296,13 @@ func (s *signer) refresh(ctx context.Context, session *tokencache.Session) (ok b
 		return false, s.cacheError(err)
 	}
 	next := *session
-	err = s.grant(ctx, &next, url.Values{
-		"grant_type": {"refresh_token"}, "refresh_token": {session.RefreshToken}, "resource": {session.Resource},
-	})
+	if session.Grant == clientCredentials {
+		err = s.asClient(ctx, &next)
+	} else {
+		err = s.grant(ctx, &next, url.Values{
+			"grant_type": {"refresh_token"}, "refresh_token": {session.RefreshToken}, "resource": {session.Resource},
+		})
+	}
 	var refused *grantError
 	if errors.As(err, &refused) {
 		return false, s.drop(ctx, session, refused)

@@ -11,7 +11,7 @@ import (
 func (s *signer) identity() Identity {
 	identity := Identity{Server: s.server}
 	if session := s.current(); session != nil {
-		identity.Issuer, identity.ClientID = session.Issuer, session.ClientID
+		identity.Issuer, identity.ClientID, identity.Grant = session.Issuer, session.ClientID, session.Grant
 		identity.UserID, identity.Username, identity.GlobalName = session.User.ID, session.User.Username, session.User.GlobalName
 		identity.Scopes = append([]string(nil), session.Scopes...)
 		identity.Expiry = session.Expiry
@@ -42,9 +42,10 @@ func Status(ctx context.Context, cfg Config) (*Identity, error) {
 		return nil, err
 	}
 	session := s.current()
-	if !s.cfg.given() && (session == nil || session.AccessToken == "" && session.RefreshToken == "") {
+	if !s.cfg.given() && (session == nil || session.AccessToken == "" && !renewable(session)) {
 		return nil, s.signedOut(session)
 	}
+	s.cfg.ClientCredentials = false // to renew is all that is allowed here
 	err = c.run(ctx, nil)
 	var own *Error
 	switch {

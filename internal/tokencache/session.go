@@ -52,6 +52,7 @@ type Session struct {
 	RegistrationEndpoint  string `json:"registration_endpoint,omitempty"`
 	RedirectURI           string `json:"redirect_uri,omitempty"`
 
+	Grant        string    `json:"grant,omitempty"`  // how the tokens were got; "": for a user
 	Scopes       []string  `json:"scopes,omitempty"` // granted
 	AccessToken  string    `json:"access_token,omitempty"`
 	RefreshToken string    `json:"refresh_token,omitempty"`
