@@ -85,7 +85,9 @@ func (c *Conn) Call(ctx context.Context, call Call) (*Result, error) {
 	})
 	var own *Error
 	if errors.As(err, &own) {
-		own.Exchange = exchange
+		told := *own // one failure may answer many calls
+		told.Exchange = exchange
+		err = &told
 	}
 	if result != nil {
 		result.Exchange = exchange
