@@ -65,7 +65,8 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.pages.consent(w, c, p, sealed, s.access.rule.checks())
+	s.pages.consent(w, c, p, sealed, s.access.rule.checks())
+	return nil
 }
 
 // otherLoopback says whether the browser asked for this computer under another

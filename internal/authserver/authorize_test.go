@@ -185,7 +185,7 @@ func TestAuthorizeErrorToStranger(t *testing.T) {
 	id := r.register("App", "https://app.example/cb?x=1", "https://vscode.dev/redirect")
 	a := r.browser().authorize(id, "redirect_uri", "https://app.example/cb?x=1", "scope", "made.up")
 	a.isPage(t, http.StatusBadRequest)
-	for _, want := range []string{"app.example", "https://app.example/cb?x=1&amp;error=invalid_scope", "iss=http%3A%2F%2Flocalhost%3A8000", "state=client&#43;state"} {
+	for _, want := range []string{"app.example", "https://app.example/cb?x=1&amp;error=invalid_scope", "iss=http%3A%2F%2Flocalhost%3A8000", "state=client+state"} {
 		if !strings.Contains(a.Body, want) {
 			t.Errorf("page lacks %q:\n%s", want, a.Body)
 		}

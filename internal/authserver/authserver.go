@@ -113,9 +113,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.origins.AddTrustedOrigin(cfg.BaseURL); err != nil {
 		return nil, fmt.Errorf("trusting the base URL's origin: %w", err)
 	}
-	if s.pages, err = newPages(cfg.ServerName, base.Host); err != nil {
-		return nil, err
-	}
+	s.pages = newPages(cfg.ServerName, base.Host)
 	if err := s.bind(ctx); err != nil {
 		return nil, err
 	}

@@ -68,14 +68,14 @@ func (e *Emulator) authorizePage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	e.page(w, http.StatusOK, e.signInPage(a, r.URL.RawQuery))
+	e.signInPage(w, a, r.URL.RawQuery)
 }
 
 // authorizeSubmit serves the sign-in page's form: the hidden field request is
 // the query of the page, checked anew; user is the account's id, "" to deny.
 func (e *Emulator) authorizeSubmit(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		e.page(w, http.StatusBadRequest, problemPage("This form cannot be read", "Go back and try again."))
+		e.problemPage(w, http.StatusBadRequest, "This form cannot be read", "Go back and try again.")
 		return
 	}
 	a, trouble := e.parseAuthorization(r.PostForm.Get("request"))
@@ -84,7 +84,7 @@ func (e *Emulator) authorizeSubmit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !r.PostForm.Has("user") {
-		e.page(w, http.StatusBadRequest, problemPage("No user was chosen", "Go back and choose one."))
+		e.problemPage(w, http.StatusBadRequest, "No user was chosen", "Go back and choose one.")
 		return
 	}
 	user := r.PostForm.Get("user")
@@ -99,7 +99,7 @@ func (e *Emulator) authorizeSubmit(w http.ResponseWriter, r *http.Request) {
 	account := e.state.accounts[user]
 	e.mu.Unlock()
 	if account == nil {
-		e.page(w, http.StatusBadRequest, problemPage("There is no such user", "Go back and choose one of those shown."))
+		e.problemPage(w, http.StatusBadRequest, "There is no such user", "Go back and choose one of those shown.")
 		return
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // the emulator is http on loopback; the cookie names a test user
@@ -122,7 +122,7 @@ func (e *Emulator) allow(w http.ResponseWriter, r *http.Request, a *authorizatio
 
 func (e *Emulator) refuse(w http.ResponseWriter, r *http.Request, a *authorization, p *problem) {
 	if p.page != "" {
-		e.page(w, http.StatusBadRequest, problemPage("This sign-in cannot go on", p.page))
+		e.problemPage(w, http.StatusBadRequest, "This sign-in cannot go on", p.page)
 		return
 	}
 	a.answer(w, r, url.Values{"error": {p.code}, "error_description": {p.description}})

@@ -166,7 +166,7 @@ func (e *Emulator) routes() {
 	})
 	e.mux.HandleFunc("GET /{$}", e.help)
 	e.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		e.page(w, http.StatusNotFound, problemPage("There is nothing here", "The emulator has a sign-in page, Discord’s API, and its own switches under /emulator/."))
+		e.problemPage(w, http.StatusNotFound, "There is nothing here", "The emulator has a sign-in page, Discord’s API, and its own switches under /emulator/.")
 	})
 }
 

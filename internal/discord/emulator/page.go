@@ -1,81 +1,85 @@
 package emulator
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/sha256"
-	_ "embed" // the page and its style
+	_ "embed" // the style sheet
 	"encoding/base64"
 	"fmt"
-	"html/template"
+	"io"
 	"net/http"
 	"strings"
 	"unicode"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/markup"
 )
 
 // applicationName is what the emulator calls the one application it knows.
 const applicationName = "mcpdiscord (development)"
 
-//go:embed page.html
-var pageHTML string
-
 //go:embed page.css
 var pageCSS string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
-
-// view is what page.html shows: a sign-in, or a problem.
-type view struct {
-	CSS     template.CSS
-	Title   string
-	Problem string
-
-	Application string
-	ReturnHost  string
-	Scopes      []string
-	Users       []userView
-	Request     string
-}
-
-type userView struct {
-	ID, Name, Username, Initial, Facts string
-	Hue                                int
-}
-
-func (e *Emulator) signInPage(a *authorization, request string) view {
-	v := view{
-		Title:       "Sign in",
-		Application: applicationName,
-		ReturnHost:  a.redirect.Host,
-		Request:     request,
-	}
+func (e *Emulator) signInPage(w http.ResponseWriter, a *authorization, request string) {
+	var scopes, users []markup.HTML
 	for _, s := range a.scopes {
-		v.Scopes = append(v.Scopes, scopeWords[s])
+		scopes = append(scopes, markup.Format("<li>%s</li>\n", scopeWords[s]))
 	}
 	for i, u := range e.Users() {
-		name := u.GlobalName
-		if name == "" {
-			name = u.Username
-		}
-		v.Users = append(v.Users, userView{
-			ID: u.ID, Name: name, Username: u.Username, Initial: initial(name), Facts: facts(u), Hue: i % 6,
-		})
+		users = append(users, userButton(u, i%6))
 	}
-	return v
+	e.page(w, http.StatusOK, "Sign in", markup.Format(`<h1>Who do you want to be?</h1>
+<p class="lead"><b>%s</b> asks to sign you in. Choose a test user to allow it to:</p>
+<ul class="scopes">
+%s</ul>
+<form method="post" action="/oauth2/authorize">
+<input type="hidden" name="request" value="%s">
+<div class="users">
+%s</div>
+<button class="deny" name="user" value="">Deny</button>
+</form>
+<p class="foot">You return to <b>%s</b> either way.</p>
+`, applicationName, markup.Join(scopes), request, markup.Join(users), a.redirect.Host))
 }
 
-func problemPage(title, text string) view { return view{Title: title, Problem: text} }
+func userButton(u User, hue int) markup.HTML {
+	name := cmp.Or(u.GlobalName, u.Username)
+	return markup.Format(`<button class="user" name="user" value="%s">
+<span class="picture hue-%s" aria-hidden="true">%s</span>
+<span class="who"><span class="name"><bdi>%s</bdi></span> <span class="handle">@<bdi>%s</bdi></span></span>
+<span class="facts">%s</span>
+</button>
+`, u.ID, hue, initial(name), name, u.Username, facts(u))
+}
 
-// page writes v with the headers of a page that nobody may frame, and that
+func (e *Emulator) problemPage(w http.ResponseWriter, status int, title, text string) {
+	e.page(w, status, title, markup.Format(`<h1>%s</h1>
+<p class="lead">%s</p>
+`, title, text))
+}
+
+// page writes a page with the headers of one that nobody may frame, and that
 // runs and loads nothing. There is no form-action: browsers would apply it to
 // the redirect that follows the form.
-func (e *Emulator) page(w http.ResponseWriter, status int, v view) {
-	v.CSS = template.CSS(pageCSS) //nolint:gosec // embedded, not foreign
-	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, v); err != nil {
-		e.cfg.Logger.Error("emulator_page", "error", err)
-		http.Error(w, "the page could not be made", http.StatusInternalServerError)
-		return
-	}
+func (e *Emulator) page(w http.ResponseWriter, status int, title string, content markup.HTML) {
+	page := markup.Format(`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>%s · Discord emulator</title>
+%s
+</head>
+<body>
+<header>
+<p class="badge"><b>Emulator</b> <span>This is not Discord.</span> <span>No password, no real account.</span></p>
+</header>
+<main>
+%s</main>
+</body>
+</html>
+`, title, markup.Style(pageCSS), content)
 	sum := sha256.Sum256([]byte(pageCSS))
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -85,7 +89,7 @@ func (e *Emulator) page(w http.ResponseWriter, status int, v view) {
 	// Not no-referrer: with it some browsers send Origin: null with the form.
 	h.Set("Referrer-Policy", "same-origin")
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes())
+	_, _ = io.WriteString(w, page.String()) //nolint:gosec // escaped: see markup
 }
 
 // initial is the first letter of a name, for the picture.
