@@ -21,7 +21,8 @@ import (
 const (
 	callTimeout   = 4 * time.Second // a whole call, waiting for its turn included
 	socketTimeout = 1500 * time.Millisecond
-	poolSize      = 32 // connections to one Redis
+	poolSize      = 32                     // connections to one Redis
+	lookEvery     = 500 * time.Millisecond // at most, see lookAround
 )
 
 // How long Redis keeps what is no longer there.
@@ -58,6 +59,7 @@ type redisStore struct {
 
 	node   [8]byte // first half of our nonces
 	writes atomic.Uint64
+	looked atomic.Int64 // when a cluster was last asked for its masters
 }
 
 const (
@@ -159,7 +161,11 @@ func (r *redisStore) Incr(ctx context.Context, key string, window time.Duration)
 // Watch implements [authserver.Store]. It ends within 4 seconds once Redis
 // cannot be reached.
 func (r *redisStore) Watch(ctx context.Context, ready func(), changed func(authserver.Kind, string)) error {
-	return r.feed.watch(ctx, ready, changed)
+	err := r.feed.watch(ctx, ready, changed)
+	if ctx.Err() == nil && !errors.Is(err, errClosed) {
+		r.lookAround(err)
+	}
+	return err
 }
 
 // Shared implements [authserver.Store].

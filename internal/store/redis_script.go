@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -193,6 +194,7 @@ func (r *redisStore) run(ctx context.Context, script *luaScript, keys []string, 
 // be of a Redis that is no more.
 func (r *redisStore) again(ctx context.Context, do func() error) error {
 	err := do()
+	r.lookAround(err)
 	if err == nil || refused(err) && !redis.HasErrorPrefix(err, "LOADING") || errors.Is(err, redis.ErrClosed) || ctx.Err() != nil {
 		return err
 	}
@@ -200,6 +202,20 @@ func (r *redisStore) again(ctx context.Context, do func() error) error {
 		return err
 	}
 	return do()
+}
+
+// lookAround asks a cluster who its masters are, where one of them has not
+// answered. The library does so by itself once a minute, and where a master
+// sends it on; one that is dead does not. It waits for nothing.
+func (r *redisStore) lookAround(err error) {
+	cluster, ok := r.client.(interface{ ReloadState(context.Context) })
+	if !ok || err == nil || refused(err) || errors.Is(err, redis.ErrClosed) {
+		return
+	}
+	now, last := time.Now().UnixNano(), r.looked.Load()
+	if now-last >= int64(lookEvery) && r.looked.CompareAndSwap(last, now) {
+		cluster.ReloadState(context.Background())
+	}
 }
 
 // refused reports whether Redis itself said no: then nothing was done.

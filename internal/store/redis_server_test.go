@@ -105,10 +105,12 @@ func poll(t testing.TB, what string, done func() bool) {
 	}
 }
 
+const clusterSlots = 16384
+
 // startCluster makes a cluster of three, each with a third of the slots.
 func startCluster(t *testing.T) []*redisServer {
 	t.Helper()
-	const slots, n = 16384, 3
+	const n = 3
 	nodes := make([]*redisServer, n)
 	for i := range nodes {
 		nodes[i] = startRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
@@ -116,7 +118,7 @@ func startCluster(t *testing.T) []*redisServer {
 	ctx := t.Context()
 	for i, node := range nodes {
 		if err := errors.Join(
-			node.rdb.ClusterAddSlotsRange(ctx, i*slots/n, (i+1)*slots/n-1).Err(),
+			node.rdb.ClusterAddSlotsRange(ctx, i*clusterSlots/n, (i+1)*clusterSlots/n-1).Err(),
 			node.rdb.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err(),
 			node.rdb.ClusterMeet(ctx, "127.0.0.1", nodes[0].port).Err(),
 		); err != nil {
