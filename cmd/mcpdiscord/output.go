@@ -23,18 +23,23 @@ type outputFlags struct {
 	jq, file  string
 }
 
+// toFile says whether the answer goes into a file instead of stdout.
+func (o outputFlags) toFile() bool { return o.file != "" && o.file != "-" }
+
 // answer prints JSON as the answer: filtered, indented and colored on a
 // terminal, one line elsewhere.
 func (p *program) answer(ctx context.Context, o outputFlags, text json.RawMessage) error {
 	if o.jq != "" {
 		return p.filtered(ctx, o, text)
 	}
-	return p.write(o, func(w io.Writer, terminal bool) error { return writeJSON(w, text, terminal, p.colored(p.out)) })
+	return p.write(o, func(w io.Writer, terminal bool) error {
+		return writeJSON(w, text, terminal, !o.toFile() && p.colored(p.out))
+	})
 }
 
 // write opens what --output names, else stdout.
 func (p *program) write(o outputFlags, print func(w io.Writer, terminal bool) error) error {
-	if o.file == "" || o.file == "-" {
+	if !o.toFile() {
 		if err := print(p.out, isTerminal(p.out)); err != nil {
 			return unwritten("standard output", "check where it goes: the disk may be full", err)
 		}
@@ -78,20 +83,21 @@ func checkFile(name string) error {
 	return nil
 }
 
+// writeJSON indents on a terminal alone: elsewhere an answer is one line,
+// colored or not.
 func writeJSON(w io.Writer, text json.RawMessage, terminal, colored bool) error {
 	var b bytes.Buffer
-	if !terminal && !colored {
-		if err := json.Compact(&b, text); err != nil {
-			return err
-		}
-		b.WriteByte('\n')
-		_, err := w.Write(b.Bytes())
+	lay := json.Compact
+	if terminal {
+		lay = func(b *bytes.Buffer, text []byte) error { return json.Indent(b, text, "", "  ") }
+	}
+	if err := lay(&b, text); err != nil {
 		return err
 	}
-	if err := json.Indent(&b, text, "", "  "); err != nil {
-		return err
+	shown := b.String()
+	if terminal || colored {
+		shown = client.Printable(shown)
 	}
-	shown := client.Printable(b.String())
 	if colored {
 		shown = colorJSON(shown)
 	}
@@ -100,7 +106,7 @@ func writeJSON(w io.Writer, text json.RawMessage, terminal, colored bool) error 
 }
 
 // filtered prints what the jq expression makes of the answer: strings as they
-// are, everything else as JSON, numbers with all their digits.
+// are, everything else as other answers, numbers with all their digits.
 func (p *program) filtered(ctx context.Context, o outputFlags, text json.RawMessage) error {
 	query, err := compileJQ(o.jq)
 	if err != nil {
@@ -125,22 +131,26 @@ func (p *program) filtered(ctx context.Context, o outputFlags, text json.RawMess
 				}
 				return failure("the jq expression does not fit the answer: "+err.Error(), "without --jq the whole answer is printed", err)
 			}
-			line, isString := result.(string)
-			if !isString {
-				raw, err := gojq.Marshal(result)
-				if err != nil {
-					return err
-				}
-				line = string(raw)
-			}
-			if terminal {
-				line = client.Printable(line)
-			}
-			if _, err := fmt.Fprintln(w, line); err != nil {
+			if err := writeFiltered(w, result, terminal, !o.toFile() && p.colored(p.out)); err != nil {
 				return err
 			}
 		}
 	})
+}
+
+func writeFiltered(w io.Writer, result any, terminal, colored bool) error {
+	if line, isString := result.(string); isString {
+		if terminal {
+			line = client.Printable(line)
+		}
+		_, err := fmt.Fprintln(w, line)
+		return err
+	}
+	text, err := gojq.Marshal(result)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, text, terminal, colored)
 }
 
 // compileJQ compiles a jq expression; commands do it before anything is sent.
