@@ -39,8 +39,9 @@ func runForScripts() int {
 }
 
 // runBrowser is what scripts set BROWSER to: "browser approve USER URL",
-// "browser deny URL" or "browser deny-discord URL". It appends the address to
-// $BROWSER_LOG, so that a script can count the tabs.
+// "browser deny URL", "browser deny-discord URL", "browser nothing URL" or
+// "browser fail URL". It appends the address to $BROWSER_LOG, so that a script
+// can count the tabs.
 func runBrowser() int {
 	args := os.Args[1:]
 	address := args[len(args)-1]
@@ -63,6 +64,8 @@ func runBrowser() int {
 		visitor = newPerson(false, "", http.DefaultTransport)
 	case "nothing":
 		return 0
+	case "fail":
+		return 1
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -50,7 +51,11 @@ type clientOptions struct {
 	output             outputFlags
 }
 
+// loginPatience is how long a sign-in may take where nobody says otherwise.
+const loginPatience = 5 * time.Minute
+
 func addServerFlags(f *pflag.FlagSet, o *clientOptions) {
+	o.loginTimeout = loginPatience // also where addSignInFlags makes no flag of it
 	f.StringVar(&o.server, "server", "", "URL or name of the server (default: of servers default, else the one last connected to, else "+defaultServer+")")
 	f.StringVar(&o.tokenStore, "token-store", "auto", "where tokens are kept: auto, keychain, file, plain, memory")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for an answer")
@@ -64,7 +69,7 @@ func addServerFlags(f *pflag.FlagSet, o *clientOptions) {
 func addSignInFlags(f *pflag.FlagSet, o *clientOptions) {
 	f.BoolVar(&o.noBrowser, "no-browser", false, "print the sign-in URL, open nothing")
 	f.IntVar(&o.callbackPort, "callback-port", 0, "port of the local callback (default a free one)")
-	f.DurationVar(&o.loginTimeout, "login-timeout", 5*time.Minute, "how long to wait for the sign-in")
+	f.DurationVar(&o.loginTimeout, "login-timeout", loginPatience, "how long to wait for the sign-in")
 	f.StringSliceVar(&o.scopes, "scope", nil, "a scope to ask for besides what the server asks for (repeatable)")
 }
 
@@ -96,7 +101,7 @@ func (p *program) prepare(o *clientOptions) error {
 		return err
 	}
 	o.header = header
-	if o.timeout <= 0 || o.loginTimeout < 0 {
+	if o.timeout <= 0 || o.loginTimeout <= 0 {
 		return usageError("--timeout and --login-timeout are longer than zero", "", nil)
 	}
 	switch tokencache.Store(o.tokenStore) {
@@ -210,7 +215,11 @@ func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokenc
 		cfg.OpenBrowser = func(ctx context.Context, url string) error {
 			err := client.OpenBrowser(ctx, url, client.BrowserEnvironment{Getenv: p.getenv})
 			if err != nil && !errors.Is(err, client.ErrNoBrowser) && p.getenv("BROWSER") != "" {
-				p.note("The command in BROWSER could not be run: %s", client.PrintableLine(p.getenv("BROWSER")))
+				what := "could not be run"
+				if ran := (*exec.ExitError)(nil); errors.As(err, &ran) {
+					what = "failed"
+				}
+				p.note("The command in BROWSER %s: %s", what, client.PrintableLine(p.getenv("BROWSER")))
 			}
 			return err
 		}
