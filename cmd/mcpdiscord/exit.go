@@ -119,6 +119,11 @@ func toUserError(err error) *userError {
 
 // flagError puts pflag's words about a flag into ours, with a suggestion.
 func flagError(cmd *cobra.Command, err error) error {
+	if cmd.HasSubCommands() { // then it is perhaps a flag of the command that was meant
+		if mistyped := noArguments(cmd, cmd.Flags().Args()); mistyped != nil {
+			return mistyped
+		}
+	}
 	hint := fmt.Sprintf("run {program} %s to see its flags", strings.TrimPrefix(cmd.CommandPath()+" --help", cmd.Root().Name()+" "))
 	var (
 		unknown *pflag.NotExistError

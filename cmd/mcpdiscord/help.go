@@ -8,6 +8,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// help shows the help of a command. Behind the name of a command that is none
+// there is none, but what was probably meant.
+func (p *program) help(cmd *cobra.Command, args []string) {
+	if cmd.HasSubCommands() {
+		if p.helped = noArguments(cmd, cmd.Flags().Args()); p.helped != nil {
+			return
+		}
+	}
+	showHelp(cmd, args)
+}
+
 // showHelp writes the help of a command. It is no template of cobra's, because
 // templates find methods by their names: with text/template in the program the
 // linker has to keep the methods of every type.

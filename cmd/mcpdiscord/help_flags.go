@@ -27,7 +27,7 @@ var flagGroups = []struct {
 	{"Call", []string{"elicit", "dry-run"}},
 	{"Token", []string{"min-ttl", "claims", "force"}},
 	{"Output", []string{"no-tui", "json", "jq", "raw", "output", "debug"}},
-	{"Help", []string{"help"}},
+	{"Help", []string{"help", "version"}},
 }
 
 // groupOf is the heading of a flag, "" for none.

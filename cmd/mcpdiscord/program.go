@@ -94,12 +94,18 @@ func (p *program) root() *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              noArguments,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return p.environment(cmd.Flags()) },
+	}
+	printVersion := root.Flags().Bool("version", false, "print the version")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *printVersion {
+			return p.printVersion()
+		}
+		return cmd.Help()
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.PersistentFlags().StringVar(&p.color, "color", "auto", "when to color: auto, always, never")
-	root.SetHelpFunc(showHelp)
+	root.SetHelpFunc(p.help)
 	root.AddGroup(&cobra.Group{ID: groupServe, Title: "Serve:"}, &cobra.Group{ID: groupUse, Title: "Use:"}, &cobra.Group{ID: groupCare, Title: "Care:"})
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(

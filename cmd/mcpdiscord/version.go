@@ -45,10 +45,14 @@ func (p *program) versionCommand() *cobra.Command {
 			}
 			return p.answer(cmd.Context(), outputFlags{}, line)
 		}
-		return p.write(outputFlags{}, func(w io.Writer, _ bool) error {
-			_, err := fmt.Fprintf(w, "mcpdiscord %s %s/%s\n", buildVersion(), runtime.GOOS, runtime.GOARCH)
-			return err
-		})
+		return p.printVersion()
 	}
 	return cmd
+}
+
+func (p *program) printVersion() error {
+	return p.write(outputFlags{}, func(w io.Writer, _ bool) error {
+		_, err := fmt.Fprintf(w, "mcpdiscord %s %s/%s\n", buildVersion(), runtime.GOOS, runtime.GOARCH)
+		return err
+	})
 }
