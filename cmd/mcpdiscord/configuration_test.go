@@ -73,13 +73,6 @@ func TestConfigurationDocument(t *testing.T) {
 	}
 }
 
-func walkCommands(c *cobra.Command, visit func(*cobra.Command)) {
-	visit(c)
-	for _, child := range c.Commands() {
-		walkCommands(child, visit)
-	}
-}
-
 // TestHelp holds every command's help to the same shape: a sentence, usage,
 // and examples.
 func TestHelp(t *testing.T) {

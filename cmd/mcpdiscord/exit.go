@@ -160,10 +160,14 @@ func valueName(f *pflag.Flag) string {
 		return "true or false"
 	case "duration":
 		return "a time like 90s, 5m or 1h"
-	case "int":
+	case "int", "int64":
 		return "a whole number"
+	case "string":
+		return "a text"
 	case "stringSlice":
 		return "a list with commas between"
+	case "stringArray":
+		return "a list"
 	}
 	return "a " + f.Value.Type()
 }

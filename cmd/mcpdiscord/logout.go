@@ -37,7 +37,7 @@ worst of them.`,
 			return err
 		}
 		switch {
-		case all && (len(args) > 0 || cmd.Flags().Changed("server") && o.server != p.getenv("MCPDISCORD_SERVER")):
+		case all && (len(args) > 0 || p.typed(cmd, "server")):
 			return usageError("there are both a server and --all", "leave out one of them", nil)
 		case all:
 			return p.logoutAll(cmd.Context(), o)

@@ -32,6 +32,9 @@ type program struct {
 	jsonErrors bool   // --json: errors are JSON, too
 	helped     error  // what went wrong with a help: cobra takes none from it
 
+	config  *config                // config.yaml; nil: none, or not read
+	origins map[*pflag.Flag]origin // of the flags' values
+
 	waiting waiting
 }
 
@@ -40,7 +43,7 @@ func newProgram(args []string, getenv func(string) string, environ []string) *pr
 	if len(args) > 0 && args[0] != "" {
 		name = strings.TrimSuffix(filepath.Base(args[0]), ".exe")
 	}
-	return &program{name: name, in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: getenv, environ: environ}
+	return &program{name: name, in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: getenv, environ: environ, origins: map[*pflag.Flag]origin{}}
 }
 
 // run executes one command line and returns the exit code.
@@ -90,11 +93,12 @@ func (p *program) root() *cobra.Command {
 		Short:             "Discord sign-in for MCP servers, and a client for them",
 		Long:              rootLong,
 		Example:           rootExample,
+		Annotations:       map[string]string{withoutConfig: "yes"},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              noArguments,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return p.environment(cmd.Flags()) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return p.environment(cmd) },
 	}
 	printVersion := root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -111,7 +115,7 @@ func (p *program) root() *cobra.Command {
 	root.AddCommand(
 		p.demoCommand(), p.serveCommand(), p.emulatorCommand(),
 		p.connectCommand(), p.toolsCommand(), p.callCommand(), p.statusCommand(), p.tokenCommand(), p.serversCommand(), p.logoutCommand(),
-		p.adminCommand(),
+		p.adminCommand(), p.configCommand(),
 		p.versionCommand(),
 	)
 	return root
@@ -163,33 +167,6 @@ func setVariable(flags *pflag.FlagSet, flag, variable string) {
 	if err := flags.SetAnnotation(flag, envName, []string{variable}); err != nil {
 		panic(err) // the flag's name is wrong in the source
 	}
-}
-
-// environment sets each flag that the command line left alone from its
-// variable. An empty variable is an unset one.
-func (p *program) environment(flags *pflag.FlagSet) error {
-	var problem error
-	flags.VisitAll(func(f *pflag.Flag) {
-		name := flagVariable(f)
-		if problem != nil || f.Changed || name == "" {
-			return
-		}
-		value := p.getenv(name)
-		if value == "" {
-			return
-		}
-		if err := flags.Set(f.Name, value); err != nil {
-			problem = usageError(fmt.Sprintf("%s is %s, not %q", name, valueName(f), clip(value)), "unset it, or give --"+f.Name, err)
-		}
-	})
-	if problem != nil {
-		return problem
-	}
-	switch p.color {
-	case "auto", "always", "never":
-		return nil
-	}
-	return usageError("--color is auto, always or never", "", nil)
 }
 
 // isTerminal says whether a file is a terminal.

@@ -282,6 +282,12 @@ func (p *program) chooseServer(argument string) error {
 		return err
 	}
 	p.note("the default is %s", client.PrintableLine(url))
+	if setting, there := p.config.lookup("server"); there {
+		p.note("but the configuration file's server comes first: %s", client.PrintableLine(setting))
+	}
+	if variable := p.getenv("MCPDISCORD_SERVER"); variable != "" {
+		p.note("but MCPDISCORD_SERVER comes first: %s", client.PrintableLine(variable))
+	}
 	return nil
 }
 

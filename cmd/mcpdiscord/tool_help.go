@@ -37,7 +37,7 @@ func (p *program) callHelp(o *clientOptions) func(*cobra.Command, []string) {
 
 // findTool looks for a tool without starting a sign-in.
 func (p *program) findTool(cmd *cobra.Command, o *clientOptions, name string) (client.Tool, error) {
-	if err := p.environment(cmd.Flags()); err != nil {
+	if err := p.environment(cmd); err != nil {
 		return client.Tool{}, err
 	}
 	if err := p.prepare(o); err != nil {

@@ -27,11 +27,12 @@ func buildVersion() string {
 
 func (p *program) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Example: "  mcpdiscord version\n  mcpdiscord version --json\n  mcpdiscord version --json | jq -r .version",
-		GroupID: groupCare,
-		Args:    noArguments,
+		Use:         "version",
+		Short:       "Print the version",
+		Example:     "  mcpdiscord version\n  mcpdiscord version --json\n  mcpdiscord version --json | jq -r .version",
+		GroupID:     groupCare,
+		Annotations: map[string]string{withoutConfig: "yes"},
+		Args:        noArguments,
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
