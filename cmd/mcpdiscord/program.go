@@ -50,6 +50,9 @@ func newProgram(args []string, getenv func(string) string, environ []string) *pr
 func (p *program) run(ctx context.Context, args []string) int {
 	p.jsonErrors = wantsJSON(args, p.getenv) // what is wrong with the flags themselves is an error too
 	root := p.root()
+	if completes(args) {
+		p.addCompletions(root)
+	}
 	root.SetArgs(args)
 	root.SetIn(p.in)
 	root.SetOut(p.out)
@@ -111,23 +114,24 @@ func (p *program) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&p.color, "color", "auto", "when to color: auto, always, never")
 	root.SetHelpFunc(p.help)
 	root.AddGroup(&cobra.Group{ID: groupServe, Title: "Serve:"}, &cobra.Group{ID: groupUse, Title: "Use:"}, &cobra.Group{ID: groupCare, Title: "Care:"})
-	root.SetHelpCommand(helpCommand())
+	root.SetHelpCommand(p.helpCommand())
 	root.AddCommand(
 		p.demoCommand(), p.serveCommand(), p.emulatorCommand(),
 		p.connectCommand(), p.toolsCommand(), p.callCommand(), p.statusCommand(), p.tokenCommand(), p.serversCommand(), p.logoutCommand(),
 		p.adminCommand(), p.configCommand(),
-		p.versionCommand(),
+		p.completionCommand(), p.versionCommand(),
 	)
 	return root
 }
 
 // helpCommand is cobra's, but it refuses what is no command.
-func helpCommand() *cobra.Command {
+func (p *program) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "help [COMMAND]",
 		Short:             "Say more about a command",
 		Example:           "  mcpdiscord help\n  mcpdiscord help serve\n  mcpdiscord help call",
 		GroupID:           groupCare,
+		ValidArgsFunction: p.completeArguments,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil }, // whatever the environment says
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, rest, err := cmd.Root().Find(args)

@@ -161,7 +161,7 @@ func (v *schemaView) notes(p property) string {
 // argumentLine is a row without the name.
 func argumentLine(schema json.RawMessage, p property) string {
 	v := newSchemaView(schema)
-	return strings.TrimPrefix(strings.Join([]string{v.typeName(p.schema, p.types), v.notes(p)}, ", "), ", ")
+	return strings.Trim(v.typeName(p.schema, p.types)+", "+v.notes(p), ", ")
 }
 
 // limits are what a schema says of a value beside its type, in words.
