@@ -105,15 +105,24 @@ type connecting struct {
 	elicit func(context.Context, client.Elicitation) (client.Answer, error) // nil: no questions
 }
 
-// connectForTools connects to the server that the flags name.
+// connectForTools is connectFor with the list of tools.
 func (p *program) connectForTools(ctx context.Context, o *clientOptions, how connecting) (*client.Conn, *toolCache, error) {
-	cache, err := p.openCache(o)
+	conn, serverURL, err := p.connectFor(ctx, o, how)
 	if err != nil {
 		return nil, nil, err
 	}
-	serverURL, err := p.resolve(o, "", cache)
+	return conn, p.newToolCache(conn, serverURL), nil
+}
+
+// connectFor connects to the server that the flags name.
+func (p *program) connectFor(ctx context.Context, o *clientOptions, how connecting) (_ *client.Conn, serverURL string, _ error) {
+	cache, err := p.openCache(o)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", err
+	}
+	serverURL, err = p.resolve(o, "", cache)
+	if err != nil {
+		return nil, "", err
 	}
 	cfg, stop := p.clientConfig(o, serverURL, cache, how.login)
 	defer stop()
@@ -122,10 +131,7 @@ func (p *program) connectForTools(ctx context.Context, o *clientOptions, how con
 		defer p.wait(o, serverURL)()
 	}
 	conn, err := client.Connect(ctx, cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	return conn, p.newToolCache(conn, serverURL), nil
+	return conn, serverURL, err
 }
 
 // prepareCall finds the tool and builds its arguments. What the cached list

@@ -139,10 +139,11 @@ func flagError(cmd *cobra.Command, err error) error {
 		var names []string
 		cmd.Flags().VisitAll(visitNames(&names))
 		near := nearest(name, names)
-		if near != "" && (cmd.Name() != "call" || near[0] == name[0]) { // of call it may be an argument
+		takes := map[string]string{"call": "tool", "prompt": "prompt"}[cmd.Name()] // whose argument it may be
+		if near != "" && (takes == "" || near[0] == name[0]) {
 			hint = "did you mean --" + near + "?"
-		} else if cmd.Name() == "call" {
-			hint = "arguments of a tool have no dashes: " + name + "=…"
+		} else if takes != "" {
+			hint = "arguments of a " + takes + " have no dashes: " + name + "=…"
 		}
 		return usageError("there is no flag --"+name, hint, err)
 	case errors.As(err, &empty):

@@ -3,14 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/itchyny/gojq"
 
@@ -168,63 +167,54 @@ func compileJQ(expression string) (*gojq.Code, error) {
 
 // result prints what a tool answered.
 func (p *program) result(ctx context.Context, o outputFlags, r *client.Result) error {
+	structured := len(r.Structured) > 0 && string(r.Structured) != "null"
 	switch {
 	case o.raw:
 		return p.answer(ctx, o, r.Raw)
-	case len(r.Structured) > 0 && string(r.Structured) != "null":
+	case structured && (o.json || o.jq != ""):
 		return p.answer(ctx, o, r.Structured)
-	case o.json || o.jq != "":
-		content, err := contentOf(r.Raw)
+	case structured:
+		to, err := p.save(o, r.Content)
 		if err != nil {
-			return failure("the server's answer is not a tool result", "--raw shows it", err)
+			return err
 		}
-		return p.answer(ctx, o, content)
-	}
-	return p.write(o, func(w io.Writer, terminal bool) error {
-		for _, c := range r.Content {
-			if _, err := fmt.Fprintln(w, contentLine(c, terminal)); err != nil {
-				return err
+		for _, part := range r.Content {
+			if to == o && isMedia(part) { // on stdout it would not be JSON
+				p.note("the answer has more: %s; -o FILE saves it", called(part))
 			}
 		}
-		return nil
-	})
+		return p.answer(ctx, to, r.Structured)
+	case o.json || o.jq != "":
+		return p.picked(ctx, o, r.Raw, "content")
+	}
+	return p.parts(o, r.Content)
 }
 
-// contentOf is a result without structured content, as JSON.
-func contentOf(raw json.RawMessage) (json.RawMessage, error) {
-	var result struct {
-		Content json.RawMessage `json:"content"`
+// picked prints some members of a result as JSON, as they were received. The
+// last one is there in any case.
+func (p *program) picked(ctx context.Context, o outputFlags, raw json.RawMessage, names ...string) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return failure("the server's answer is none of MCP", "--raw shows it", err)
 	}
-	if err := json.Unmarshal(raw, &result); err != nil {
-		return nil, err
+	last := names[len(names)-1]
+	if all[last] == nil {
+		all[last] = json.RawMessage("[]")
 	}
-	if result.Content == nil {
-		result.Content = json.RawMessage("[]")
-	}
-	return json.Marshal(result)
+	names = slices.DeleteFunc(names, func(name string) bool { return all[name] == nil })
+	return p.answer(ctx, o, object(names, all))
 }
 
-// contentLine is one part of a result without structure. What is no text is
-// named by its type and size.
-func contentLine(c client.Content, terminal bool) string {
-	text := c.Text
-	if c.Type != "text" {
-		text = fmt.Sprintf("[%s]", strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", c.Type, c.MIMEType, byteSize(base64.StdEncoding.DecodedLen(len(c.Data))))), ", "))
+// array is a JSON array of these values, as they are.
+func array(values []json.RawMessage) json.RawMessage {
+	var b bytes.Buffer
+	b.WriteByte('[')
+	for i, value := range values {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(value)
 	}
-	if terminal {
-		return client.Printable(text)
-	}
-	return text
-}
-
-func byteSize(n int) string {
-	switch {
-	case n <= 0:
-		return ""
-	case n < 1<<10:
-		return fmt.Sprintf("%dB", n)
-	case n < 1<<20:
-		return fmt.Sprintf("%dKiB", n>>10)
-	}
-	return fmt.Sprintf("%dMiB", n>>20)
+	b.WriteByte(']')
+	return b.Bytes()
 }

@@ -117,7 +117,9 @@ func (p *program) root() *cobra.Command {
 	root.SetHelpCommand(p.helpCommand())
 	root.AddCommand(
 		p.demoCommand(), p.serveCommand(), p.emulatorCommand(),
-		p.connectCommand(), p.toolsCommand(), p.callCommand(), p.statusCommand(), p.tokenCommand(), p.serversCommand(), p.logoutCommand(),
+		p.connectCommand(), p.toolsCommand(), p.callCommand(),
+		p.resourcesCommand(), p.readCommand(), p.promptsCommand(), p.promptCommand(),
+		p.statusCommand(), p.tokenCommand(), p.serversCommand(), p.logoutCommand(),
 		p.adminCommand(), p.configCommand(),
 		p.completionCommand(), p.versionCommand(),
 	)

@@ -44,6 +44,7 @@ func runUpstream() int {
 		})
 	s.AddTool(&mcp.Tool{Name: "paint", Description: "Ask for a color.", InputSchema: json.RawMessage(`{"type":"object"}`)}, paint)
 	s.AddTool(&mcp.Tool{Name: "link", Description: "Ask for a visit.", InputSchema: json.RawMessage(`{"type":"object"}`)}, link)
+	addLibrary(s)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
