@@ -82,7 +82,8 @@ func (p *program) call(ctx context.Context, o *clientOptions, c callArguments) e
 		ready()
 		return p.dryRun(ctx, o.output, tool, arguments)
 	}
-	result, err := conn.Call(ctx, client.Call{Name: tool, Arguments: arguments})
+	progress, log := p.hearing(o)
+	result, err := conn.Call(ctx, client.Call{Name: tool, Arguments: arguments, Progress: progress, Log: log})
 	ready()
 	if problem := asked.problem(); problem != nil {
 		return problem

@@ -196,6 +196,8 @@ func (p *program) colored(f *os.File) bool {
 
 // note writes one line of the conversation to stderr.
 func (p *program) note(format string, args ...any) {
-	p.clearLine()
+	p.waiting.mu.Lock()
+	defer p.waiting.mu.Unlock()
+	p.waiting.clear(p)
 	fmt.Fprintf(p.err, format+"\n", args...)
 }
