@@ -42,9 +42,14 @@ func busAddress(getenv func(string) string) string {
 
 // prepareBus makes sure that the keychain library, which reads the variable,
 // finds our bus and starts none.
-func prepareBus(getenv func(string) string) error {
-	address := busAddress(getenv)
-	if address == "" {
+func prepareBus(o osKeyring) error {
+	address := busAddress(o.getenv)
+	switch {
+	case address == "" && o.asked:
+		e := keychainError("there is no keychain here: no session bus is running", nil)
+		e.Hint = "keep the session in an encrypted file: --token-store file"
+		return e
+	case address == "":
 		e := keychainError("this sign-in is in a keychain, and there is none here: no session bus is running", nil)
 		e.Hint = "use it from the desktop session that it was made in, or sign in again with {program} connect --token-store file"
 		return e

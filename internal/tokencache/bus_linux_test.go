@@ -87,7 +87,11 @@ func TestSessionBus(t *testing.T) {
 		want  []string
 	}{
 		{"none", tokencache.StoreAuto, func(*testing.T, string) []string { return nil }, []string{"store: file", "notify: there is no keychain"}},
-		{"none, keychain asked for", tokencache.StoreKeychain, func(*testing.T, string) []string { return nil }, []string{"keychain: true", "--token-store file"}},
+		{"none, keychain asked for", tokencache.StoreKeychain, func(*testing.T, string) []string { return nil }, []string{"keychain: true", "message: there is no keychain here: no session bus is running", "--token-store file"}},
+		{"none, signed in with a keychain", tokencache.StoreAuto, func(t *testing.T, dir string) []string {
+			save(t, openDir(t, filepath.Join(dir, "home"), tokencache.StoreKeychain), session())
+			return nil
+		}, []string{"keychain: true", "message: this sign-in is in a keychain, and there is none here"}},
 		{"autolaunch", tokencache.StoreAuto, func(*testing.T, string) []string { return []string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"} }, []string{"store: file"}},
 		{"autolaunch, keychain asked for", tokencache.StoreKeychain, func(*testing.T, string) []string { return []string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"} }, []string{"keychain: true"}},
 		{"disabled", tokencache.StoreAuto, func(*testing.T, string) []string { return []string{"DBUS_SESSION_BUS_ADDRESS=disabled:"} }, []string{"store: file"}},

@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-func prepareBus(func(string) string) error { return nil }
+func prepareBus(osKeyring) error { return nil }
 
 func hangUpBus() {}
 

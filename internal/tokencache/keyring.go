@@ -23,10 +23,11 @@ type Keyring interface {
 // Keychain, or Windows Credential Manager.
 type osKeyring struct {
 	getenv func(string) string
+	asked  bool // by the user, for this one; else it holds a sign-in that was made
 }
 
 func (o osKeyring) Get(service, user string) (string, error) {
-	if err := prepareBus(o.getenv); err != nil {
+	if err := prepareBus(o); err != nil {
 		return "", err
 	}
 	value, err := keyring.Get(service, user)
@@ -34,14 +35,14 @@ func (o osKeyring) Get(service, user string) (string, error) {
 }
 
 func (o osKeyring) Set(service, user, value string) error {
-	if err := prepareBus(o.getenv); err != nil {
+	if err := prepareBus(o); err != nil {
 		return err
 	}
 	return keyringError(keyring.Set(service, user, value))
 }
 
 func (o osKeyring) Delete(service, user string) error {
-	if err := prepareBus(o.getenv); err != nil {
+	if err := prepareBus(o); err != nil {
 		return err
 	}
 	return keyringError(keyring.Delete(service, user))

@@ -109,7 +109,7 @@ func Open(cfg Config) (*Cache, error) {
 		}
 	}
 	if cfg.Keyring == nil {
-		cfg.Keyring = osKeyring{getenv: cfg.Getenv}
+		cfg.Keyring = osKeyring{getenv: cfg.Getenv, asked: cfg.Store == StoreKeychain}
 	}
 
 	tokens := ""
