@@ -112,6 +112,7 @@ type authority struct {
 	resource string
 	scopes   []string // the resource metadata's scopes_supported
 	issuer   string
+	listed   []string // the authorization server's scopes_supported, which may lack some (RFC 8414)
 
 	authorizationEndpoint, tokenEndpoint     string
 	registrationEndpoint, revocationEndpoint string
@@ -176,6 +177,7 @@ func (s *signer) authority(resource *resourceMetadata, meta *serverMetadata) (*a
 		resource:      resource.Resource,
 		scopes:        validScopes(resource.ScopesSupported),
 		issuer:        meta.Issuer,
+		listed:        validScopes(meta.ScopesSupported),
 		offlineAccess: slices.Contains(meta.ScopesSupported, "offline_access"),
 		issRequired:   meta.IssParameter,
 

@@ -134,13 +134,38 @@ func (l *login) authorize(ctx context.Context) (*tokencache.Session, error) {
 			l.receiver.rearm()
 			continue
 		}
-		if refused != nil && refused.code == "invalid_scope" && len(l.fewer) < len(l.scopes) {
-			l.scopes = l.fewer // what was granted before may not exist any more
-			l.receiver.rearm()
-			continue
+		if refused != nil && refused.code == "invalid_scope" {
+			if odd := l.oddScopes(); len(odd) > 0 {
+				return nil, l.refusedScopes(odd, refused)
+			}
+			if len(l.fewer) < len(l.scopes) {
+				l.scopes = l.fewer // what was granted before may not exist any more
+				l.receiver.rearm()
+				continue
+			}
 		}
 		return session, l.refusal(err)
 	}
+}
+
+// oddScopes are the scopes that the user asked for and that may be mistyped:
+// those that the server does not list, or where it lists none, those that were
+// never granted.
+func (l *login) oddScopes() []string {
+	good := l.authority.listed
+	if len(good) == 0 && l.prev != nil {
+		good = l.prev.Scopes
+	}
+	return slices.DeleteFunc(slices.Clone(l.cfg.Scopes), func(scope string) bool { return slices.Contains(good, scope) })
+}
+
+// refusedScopes is the error for scopes that the user asked for in vain.
+func (l *login) refusedScopes(odd []string, refused *grantError) *Error {
+	hint := "check --scope " + brief(strings.Join(odd, ","))
+	if len(l.authority.listed) > 0 {
+		hint += "; the server lists " + brief(strings.Join(l.authority.listed, ", "))
+	}
+	return &Error{Kind: KindAuth, Message: "the sign-in was refused: " + refused.words(), Hint: hint, Err: refused}
 }
 
 // refusal puts an authorization server's refusal into an Error.

@@ -110,6 +110,45 @@ func TestWithdrawnScope(t *testing.T) {
 	wantKind(t, err, client.KindAuth)
 }
 
+// A mistyped scope is refused in one tab, and called by its name, also where
+// others were granted before.
+func TestMistypedScope(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		listed any // by the authorization server
+		hint   string
+	}{
+		{"listed", []string{"identify", "email"}, "check --scope emial; the server lists identify, email"},
+		{"no list", nil, "check --scope emial"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			f.meta["scopes_supported"] = test.listed
+			f.on["/authorize"] = func(w http.ResponseWriter, req *http.Request) {
+				if strings.Contains(req.URL.Query().Get("scope"), "emial") {
+					f.refusing("invalid_scope")(w, req)
+					return
+				}
+				f.authorize(w, req)
+			}
+			r := newRig(t, f)
+			r.Scopes = []string{"emial"}
+			_, err := client.Connect(t.Context(), r.Config)
+			want(t, "hint of the first sign-in", wantKind(t, err, client.KindAuth).Hint, test.hint)
+			r.Scopes = []string{"email"}
+			call(t, r.connect(t), "echo")
+			opened := r.opened()
+			r.Scopes = []string{"email", "emial"}
+			f.set(func() { clear(f.access); clear(f.refresh) })
+			_, err = client.Connect(t.Context(), r.Config)
+			want(t, "hint of a later one", wantKind(t, err, client.KindAuth).Hint, test.hint)
+			want(t, "browsers", r.opened()-opened, 1)
+		})
+	}
+}
+
 func TestLogoutBehindASignIn(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
