@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -52,9 +51,7 @@ func (p *program) logout(ctx context.Context, o *clientOptions, argument string)
 	if err != nil {
 		return err
 	}
-	if path := p.toolPath(cfg.Server); path != "" {
-		_ = os.Remove(path) // a list of tools; it may not be there
-	}
+	p.forgetKept(cfg.Server)
 	known, _, err := cfg.Cache.Server(cfg.Server)
 	if err != nil {
 		return err

@@ -170,10 +170,13 @@ func cmdGet(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// cmdUpstream starts an MCP server without a door and sets $upstream to its URL.
+// cmdUpstream starts an MCP server without a door and sets $upstream to its URL,
+// and $older to where it speaks the older generation.
 func cmdUpstream(ts *testscript.TestScript, _ bool, _ []string) {
 	file := ts.MkAbs("upstream.addr")
-	ts.Setenv("upstream", start(ts, "upstream", file, exec.Command("protected", file)))
+	url := start(ts, "upstream", file, exec.Command("protected", file))
+	ts.Setenv("upstream", url)
+	ts.Setenv("older", strings.TrimSuffix(url, "/mcp")+"/old")
 }
 
 // cmdStrict starts an MCP server that registers nobody and sets $strict and

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -305,9 +304,7 @@ func (p *program) removeServer(ctx context.Context, argument string) error {
 	if err := forgetSession(ctx, cache, saved[at]); err != nil {
 		return err
 	}
-	if path := p.toolPath(url); path != "" {
-		_ = os.Remove(path) // a list of tools; it may not be there
-	}
+	p.forgetKept(url)
 	p.note("%s is forgotten", client.PrintableLine(url))
 	return nil
 }

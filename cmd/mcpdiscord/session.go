@@ -204,6 +204,7 @@ func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokenc
 		ClientID: o.clientID, ClientSecret: strings.TrimSpace(p.getenv("MCPDISCORD_OAUTH_CLIENT_SECRET")), ClientMetadataURL: o.clientMetadata, Header: o.header,
 		ClientCredentials: o.grant == grantClient,
 	}
+	cfg.Protocol, cfg.Spoke = p.protocol(serverURL)
 	if o.debug {
 		cfg.Debug = p.err
 	}

@@ -123,21 +123,7 @@ func (c *toolCache) save(tools []client.Tool) {
 	}
 	id := c.conn.Identity()
 	text, err := json.Marshal(storedTools{Server: id.Server, UserID: id.UserID, Fetched: c.now, Life: c.conn.ToolsLife(), Tools: tools})
-	if err != nil || os.MkdirAll(filepath.Dir(c.path), 0o700) != nil {
-		return
-	}
-	file, err := os.CreateTemp(filepath.Dir(c.path), ".tools-*")
-	if err != nil {
-		return
-	}
-	_, err = file.Write(text)
-	if closing := file.Close(); err == nil {
-		err = closing
-	}
 	if err == nil {
-		err = os.Rename(file.Name(), c.path)
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
+		writeKept(c.path, text)
 	}
 }

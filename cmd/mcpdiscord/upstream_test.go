@@ -53,8 +53,11 @@ func runUpstream() int {
 	if err := writeAddrFile(os.Args[1], "http://"+listener.Addr().String()+"/mcp"); err != nil {
 		return 1
 	}
-	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, &mcp.StreamableHTTPOptions{Stateless: true})
-	fmt.Fprintln(os.Stderr, http.Serve(listener, handler))
+	get := func(*http.Request) *mcp.Server { return s }
+	mux := http.NewServeMux()
+	mux.Handle("/mcp", mcp.NewStreamableHTTPHandler(get, &mcp.StreamableHTTPOptions{Stateless: true}))
+	mux.Handle("/old", mcp.NewStreamableHTTPHandler(get, nil)) // with sessions
+	fmt.Fprintln(os.Stderr, http.Serve(listener, mux))
 	return 1
 }
 

@@ -50,18 +50,24 @@ func (t *trace) tell() {
 
 // isCancellation reports whether a request tells the server of a cancellation.
 func isCancellation(req *http.Request) bool {
-	const most = 4096 // bytes; it is much shorter
+	return methodOf(req) == "notifications/cancelled" //nolint:misspell // as MCP spells it
+}
+
+// methodOf is the method of a short JSON-RPC message, else "".
+func methodOf(req *http.Request) string {
+	const most = 4096 // bytes
 	if req.GetBody == nil || req.ContentLength > most {
-		return false
+		return ""
 	}
 	body, err := req.GetBody()
 	if err != nil {
-		return false
+		return ""
 	}
 	defer body.Close()
 	text, _ := io.ReadAll(io.LimitReader(body, most))
 	var message struct {
 		Method string `json:"method"`
 	}
-	return json.Unmarshal(text, &message) == nil && message.Method == "notifications/cancelled" //nolint:misspell // as MCP spells it
+	_ = json.Unmarshal(text, &message)
+	return message.Method
 }

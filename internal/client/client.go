@@ -99,6 +99,11 @@ type Config struct {
 	// question at a time. An error refuses the question. nil: nobody is asked,
 	// and the server is told so. The time it takes is not counted by Timeout.
 	Elicit func(ctx context.Context, question Elicitation) (Answer, error)
+	// Protocol is the version of MCP that the server spoke the last time, "" if
+	// that is not known: one of an older generation is then not probed first.
+	Protocol string
+	// Spoke hears the version of each new session; nil: nobody.
+	Spoke func(version string)
 	// Debug gets every HTTP exchange in words, without secrets: one Write for
 	// each request, answer, body, and event of a stream. nil: none.
 	Debug io.Writer
@@ -170,6 +175,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.Events == nil {
 		cfg.Events = func(Event) {}
+	}
+	if cfg.Spoke == nil {
+		cfg.Spoke = func(string) {}
 	}
 	if cfg.LoginTimeout <= 0 {
 		cfg.LoginTimeout = defaultLoginTimeout

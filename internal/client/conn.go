@@ -36,6 +36,7 @@ type Conn struct {
 	session   *mcp.ClientSession // nil: to be made
 	logging   *mcp.ClientSession // the one that was asked for its log
 	version   string             // the protocol's
+	spoken    string             // as version, or as Config.Protocol says
 	offers    Capabilities
 	schemas   map[string]schemas // by tool, as last seen on the wire
 	toolsLife time.Duration      // see ToolsLife
@@ -64,6 +65,7 @@ func newConn(cfg Config) (*Conn, error) {
 	}
 	c := &Conn{
 		signer:     s,
+		spoken:     s.cfg.Protocol,
 		connecting: make(chan struct{}, 1),
 		schemas:    map[string]schemas{},
 	}
@@ -197,7 +199,7 @@ func neverSent(err error, watch *trace) bool {
 
 // once sends one operation within its timeout.
 func (c *Conn) once(ctx context.Context, send send) (*trace, error) {
-	watch, sent := &trace{}, &trace{told: make(chan struct{})}
+	watch, sent := &trace{opening: true}, &trace{told: make(chan struct{})}
 	ctx, end := c.operations.begin(ctx, c.signer.cfg.Timeout, sent)
 	defer end()
 	session, err := c.connected(withTrace(ctx, watch))
@@ -239,22 +241,19 @@ func (c *Conn) connected(ctx context.Context) (*mcp.ClientSession, error) {
 	if session != nil {
 		return session, nil
 	}
-	session, err := c.client.Connect(ctx, &mcp.StreamableClientTransport{
-		Endpoint:             c.signer.server,
-		HTTPClient:           c.http,
-		MaxRetries:           -1,
-		DisableStandaloneSSE: true,
-		OAuthHandler:         &handler{signer: c.signer},
-		MaxEventSize:         maxResult,
-	}, nil)
+	session, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.session = session
-	if result := session.InitializeResult(); result != nil {
-		c.version, c.offers = result.ProtocolVersion, offered(result)
+	result := session.InitializeResult()
+	if result != nil {
+		c.version, c.spoken, c.offers = result.ProtocolVersion, result.ProtocolVersion, offered(result)
+	}
+	c.mu.Unlock()
+	if result != nil {
+		c.signer.cfg.Spoke(result.ProtocolVersion)
 	}
 	return session, nil
 }

@@ -42,7 +42,9 @@ func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 		return &Error{Kind: KindFailure, Message: "the tool needs what the opened address is for", Hint: "finish there, then call it again", Err: err}
 	case errors.Is(err, errRedirect):
 		return &Error{Kind: KindFailure, Message: s.server + " redirects to another place", Hint: "use the address that it moved to", Err: err}
-	case errors.As(err, &answered), unavailableStatus(status):
+	case s.explainGeneration(err, watch) != nil:
+		return s.explainGeneration(err, watch)
+	case errors.As(err, &answered) && unavailableStatus(answered.status), unavailableStatus(status):
 		return s.busy(status, retry.String(), retry > 0, err)
 	case protocolError(err) != nil:
 		return &Error{Kind: KindFailure, Message: fmt.Sprintf("%s answered: %s", s.server, brief(protocolError(err).Message)), Err: err}
@@ -53,11 +55,15 @@ func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 	case html, status >= 400:
 		return notMCP(s.server, err)
 	case errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "terminated without response"):
-		return &Error{Kind: KindUnavailable, Message: s.server + " broke off before it answered", Err: err}
+		return s.brokeOff(err)
 	case status == 0:
 		return explainNetwork("cannot reach "+s.url.Host, err)
 	}
 	return notMCP(s.server, err)
+}
+
+func (s *signer) brokeOff(err error) error {
+	return &Error{Kind: KindUnavailable, Message: s.server + " broke off before it answered", Err: err}
 }
 
 // protocolError finds what the server said in JSON-RPC. The SDK's own mark for

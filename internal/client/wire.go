@@ -42,6 +42,8 @@ type trace struct {
 	hear     func([]byte)  // gets each message of a stream when it comes; nil: nobody listens
 	method   string        // of the request that is kept
 	request  []byte        // the last one of that method
+	opening  bool          // a session is being made
+	greeted  bool          // the older generation's handshake was begun
 }
 
 type traceKey struct{}
@@ -62,11 +64,26 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context()) // RoundTrippers do not touch what they are given
 	req.Header.Set("User-Agent", t.userAgent)
 	watch, _ := req.Context().Value(traceKey{}).(*trace)
-	if watch == nil {
+	switch {
+	case watch == nil:
+		return t.base.RoundTrip(req)
+	case isCancellation(req):
+		defer watch.tell() // a POST that was broken off does not stop this one
 		return t.base.RoundTrip(req)
 	}
-	if isCancellation(req) {
-		defer watch.tell() // a POST that was broken off does not stop this one
+	if watch.opening && methodOf(req) == "initialize" {
+		if err := watch.handshake(); err != nil {
+			watch.stop(err)
+			return nil, err
+		}
+	}
+	return t.exchange(req)
+}
+
+// exchange sends a request of the operation that watches it, if one does.
+func (t *tap) exchange(req *http.Request) (*http.Response, error) {
+	watch, _ := req.Context().Value(traceKey{}).(*trace)
+	if watch == nil {
 		return t.base.RoundTrip(req)
 	}
 	if err := watch.admit(); err != nil {
@@ -171,11 +188,8 @@ func (t *trace) saw(resp *http.Response) io.ReadCloser {
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		t.retry = time.Duration(min(seconds, 24*3600)) * time.Second
 	}
-	switch resp.StatusCode {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		if t.stopped == nil {
-			t.stopped = &statusError{resp.StatusCode}
-		}
+	if t.stopped == nil && (unavailableStatus(resp.StatusCode) || t.opening && resp.StatusCode >= 500) {
+		t.stopped = &statusError{resp.StatusCode}
 	}
 	body := &tapped{trace: t, body: resp.Body, stream: kind == "text/event-stream"}
 	t.bodies = append(t.bodies, body)
