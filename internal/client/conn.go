@@ -192,9 +192,9 @@ func (c *Conn) run(ctx context.Context, send send) error {
 // can be repeated.
 func neverSent(err error, watch *trace) bool {
 	watch.mu.Lock()
-	requests := watch.requests
+	requests, broken := watch.requests, watch.broken
 	watch.mu.Unlock()
-	return errors.Is(err, mcp.ErrSessionMissing) || errors.Is(err, mcp.ErrConnectionClosed) && requests == 0
+	return !broken && (errors.Is(err, mcp.ErrSessionMissing) || errors.Is(err, mcp.ErrConnectionClosed) && requests == 0)
 }
 
 // once sends one operation within its timeout.

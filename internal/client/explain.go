@@ -19,7 +19,7 @@ import (
 func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 	s := c.signer
 	watch.mu.Lock()
-	status, html, retry, stopped := watch.status, watch.html, watch.retry, watch.stopped
+	status, html, retry, stopped, broken := watch.status, watch.html, watch.retry, watch.stopped, watch.broken
 	watch.mu.Unlock()
 	var own *Error
 	var answered *statusError
@@ -48,6 +48,8 @@ func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 		return s.busy(status, retry.String(), retry > 0, err)
 	case protocolError(err) != nil:
 		return &Error{Kind: KindFailure, Message: fmt.Sprintf("%s answered: %s", s.server, brief(protocolError(err).Message)), Err: err}
+	case broken:
+		return s.brokeOff(err)
 	case stopped != nil && status == 0:
 		return explainNetwork("cannot reach "+s.url.Host, stopped)
 	case status >= 500:

@@ -44,8 +44,8 @@ func (c *Conn) dial(ctx context.Context, options *mcp.ClientSessionOptions) (*mc
 	return c.client.Connect(ctx, &mcp.StreamableClientTransport{
 		Endpoint:             c.signer.server,
 		HTTPClient:           c.http,
-		MaxRetries:           -1,
-		DisableStandaloneSSE: true,
+		MaxRetries:           2, // of a stream that broke and can be taken up again; no request is repeated
+		DisableStandaloneSSE: c.signer.cfg.Elicit == nil,
 		OAuthHandler:         &handler{signer: c.signer},
 		MaxEventSize:         maxResult,
 	}, options)

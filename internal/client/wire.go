@@ -42,6 +42,7 @@ type trace struct {
 	hear     func([]byte)  // gets each message of a stream when it comes; nil: nobody listens
 	method   string        // of the request that is kept
 	request  []byte        // the last one of that method
+	broken   bool          // an answer broke off
 	opening  bool          // a session is being made
 	greeted  bool          // the older generation's handshake was begun
 }
@@ -65,6 +66,8 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", t.userAgent)
 	watch, _ := req.Context().Value(traceKey{}).(*trace)
 	switch {
+	case req.Method == http.MethodGet:
+		return t.get(req)
 	case watch == nil:
 		return t.base.RoundTrip(req)
 	case isCancellation(req):
@@ -111,6 +114,14 @@ func (t *trace) admit() error {
 		return errTooManyRequests
 	}
 	return nil
+}
+
+// broke notes that an answer broke off: whatever comes of it, the server may
+// have executed the request.
+func (t *trace) broke() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.broken = true
 }
 
 func (t *trace) stop(err error) {
