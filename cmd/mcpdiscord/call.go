@@ -128,9 +128,7 @@ func (p *program) connectFor(ctx context.Context, o *clientOptions, how connecti
 	cfg, stop := p.clientConfig(o, serverURL, cache, how.login)
 	defer stop()
 	cfg.Elicit = how.elicit
-	if !how.login { // else a person is asked something
-		defer p.wait(o, serverURL)()
-	}
+	defer p.wait(o, serverURL)()
 	conn, err := client.Connect(ctx, cfg)
 	return conn, serverURL, err
 }

@@ -60,6 +60,8 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 	}
 	cfg, stop := p.clientConfig(o, serverURL, cache, true)
 	defer stop()
+	answered := p.wait(o, serverURL)
+	defer answered()
 	conn, err := client.Connect(ctx, cfg)
 	if err != nil {
 		return err
@@ -69,6 +71,7 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 	if err := conn.Close(); err != nil {
 		return err
 	}
+	answered()
 	if o.output.json {
 		return p.printIdentity(ctx, o.output, identity, true)
 	}
@@ -80,12 +83,12 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 		p.note("--debug is silent behind the TUI; --no-tui is without one")
 		cfg.Debug = nil // nothing but the TUI writes to its screen
 	}
-	return p.openTUI(ctx, cfg)
+	return p.openTUI(ctx, o, cfg)
 }
 
 // openTUI shows the screen on a session of its own. A sign-in that a call needs
 // (another scope, or the old one ended) tells and asks there, not on stderr.
-func (p *program) openTUI(ctx context.Context, cfg client.Config) error {
+func (p *program) openTUI(ctx context.Context, o *clientOptions, cfg client.Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	events, pasted := make(chan client.Event, 16), make(chan string)
@@ -101,7 +104,9 @@ func (p *program) openTUI(ctx context.Context, cfg client.Config) error {
 		case <-ctx.Done():
 		}
 	}
+	answered := p.wait(o, cfg.Server)
 	conn, err := client.Connect(ctx, cfg)
+	answered()
 	if err != nil {
 		return err
 	}
@@ -182,11 +187,15 @@ func (p *program) printIdentity(ctx context.Context, o outputFlags, id client.Id
 	return p.answer(ctx, o, text)
 }
 
-// signInEvents tells on stderr what a sign-in is doing.
+// signInEvents tells on stderr what a sign-in is doing. From the address to
+// open to its end it is a person who is waited for.
 func (p *program) signInEvents() func(client.Event) {
+	release := func() {}
 	return func(e client.Event) {
 		switch e.Kind {
 		case client.EventSignIn:
+			release()
+			release = p.hold()
 			p.note("Sign in with your browser:\n%s", client.PrintableLine(e.URL))
 		case client.EventNoBrowser:
 			p.note("No browser was opened: open the address yourself. From another machine, first run there:")
@@ -195,6 +204,7 @@ func (p *program) signInEvents() func(client.Event) {
 				p.note("or paste the address that your browser ends at.")
 			}
 		case client.EventSignedIn: // the command says it in its own words
+			release()
 		default:
 			if e.Text != "" {
 				p.note("%s", client.PrintableLine(e.Text))

@@ -57,7 +57,8 @@ func (p *program) wait(o *clientOptions, host string) (end func()) {
 	})
 }
 
-// hold keeps the line away while a person is asked something.
+// hold keeps the line away while a person is asked something. Afterwards its
+// time begins anew: the server was not waited for.
 func (p *program) hold() (release func()) {
 	p.clearLine()
 	p.waiting.mu.Lock()
@@ -66,7 +67,9 @@ func (p *program) hold() (release func()) {
 	return sync.OnceFunc(func() {
 		p.waiting.mu.Lock()
 		defer p.waiting.mu.Unlock()
-		p.waiting.holds--
+		if p.waiting.holds--; p.waiting.holds == 0 {
+			p.waiting.began = time.Now()
+		}
 	})
 }
 
