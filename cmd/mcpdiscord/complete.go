@@ -76,10 +76,15 @@ func (p *program) completeArguments(cmd *cobra.Command, args []string, typed str
 		}
 	case "SHELL":
 		list = shells
-	case "COMMAND":
+	case "COMMAND", "COMMAND|TOPIC":
 		for _, c := range cmd.Root().Commands() {
 			if c.IsAvailableCommand() {
 				list = append(list, cobra.CompletionWithDesc(c.Name(), c.Short))
+			}
+		}
+		for _, t := range topics() {
+			if cmd.Name() == "help" {
+				list = append(list, cobra.CompletionWithDesc(t.name, t.short))
 			}
 		}
 	}

@@ -35,7 +35,8 @@ that tools and call keep: a completion asks no server and no keychain.
 		Example: `  source <(mcpdiscord completion bash)
   mcpdiscord completion zsh > "${fpath[1]}/_mcpdiscord"
   mcpdiscord completion fish | source`,
-		GroupID: groupCare,
+		GroupID:     groupCare,
+		Annotations: map[string]string{withoutConfig: "yes"},
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 1 && slices.Contains(shells, args[0]):

@@ -23,7 +23,7 @@ func (p *program) help(cmd *cobra.Command, args []string) {
 // templates find methods by their names: with text/template in the program the
 // linker has to keep the methods of every type.
 func showHelp(cmd *cobra.Command, _ []string) {
-	everywhere := cmd.InheritedFlags() // first: with it cobra adds them to the command's own
+	everywhere := everywhereFlags(cmd)
 	var b strings.Builder
 	b.WriteString(strings.TrimRight(cmp.Or(cmd.Long, cmd.Short), "\n") + "\n\nUsage:\n  ")
 	if cmd.Runnable() {
@@ -38,6 +38,9 @@ func showHelp(cmd *cobra.Command, _ []string) {
 	b.WriteString(commandHelp(cmd) + flagHelp(cmd))
 	if everywhere.HasAvailableFlags() {
 		b.WriteString("\n\nEverywhere:\n" + strings.TrimRight(everywhere.FlagUsages(), "\n"))
+	}
+	if !cmd.HasParent() {
+		b.WriteString(topicHelp())
 	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n\n\"%s COMMAND --help\" says more about a command.", cmd.CommandPath())

@@ -26,7 +26,7 @@ var flagGroups = []struct {
 	{"Sign-in", []string{"login", "token-store", "no-browser", "callback-port", "login-timeout", "scope", "grant", "with-token", "oauth-client-id", "client-metadata-url"}},
 	{"Call", []string{"elicit", "dry-run"}},
 	{"Token", []string{"min-ttl", "claims", "force"}},
-	{"Output", []string{"no-tui", "json", "jq", "raw", "output", "debug"}},
+	{"Output", []string{"no-tui", "json", "jq", "raw", "output", "dir", "debug"}},
 	{"Help", []string{"help", "version"}},
 }
 
@@ -44,18 +44,32 @@ func groupOf(flag string) string {
 // and that are no flag's own.
 const variables = "variables"
 
+// groupFlags are those of a command's flags that a group has, in its order.
+func groupFlags(cmd *cobra.Command, names []string) *pflag.FlagSet {
+	some := pflag.NewFlagSet("", pflag.ContinueOnError)
+	some.SortFlags = false
+	for _, name := range names {
+		if f := cmd.LocalFlags().Lookup(name); f != nil && !f.Hidden {
+			some.AddFlag(f)
+		}
+	}
+	return some
+}
+
+// everywhereFlags are those that all commands have. It comes first: with it cobra
+// adds them to the command's own.
+func everywhereFlags(cmd *cobra.Command) *pflag.FlagSet {
+	if !cmd.HasParent() {
+		return cmd.PersistentFlags()
+	}
+	return cmd.InheritedFlags()
+}
+
 // flagHelp is a command's flags under their headings, as the help shows them.
 func flagHelp(cmd *cobra.Command) string {
 	var b strings.Builder
 	for _, g := range flagGroups {
-		some := pflag.NewFlagSet(g.title, pflag.ContinueOnError)
-		some.SortFlags = false
-		for _, name := range g.flags {
-			if f := cmd.LocalFlags().Lookup(name); f != nil && !f.Hidden {
-				some.AddFlag(f)
-			}
-		}
-		if some.HasFlags() {
+		if some := groupFlags(cmd, g.flags); some.HasFlags() {
 			b.WriteString("\n\n" + g.title + ":\n" + strings.TrimRight(some.FlagUsages(), "\n"))
 		}
 	}

@@ -51,6 +51,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	p.jsonErrors = wantsJSON(args, p.getenv) // what is wrong with the flags themselves is an error too
 	root := p.root()
 	if completes(args) {
+		root.PersistentPreRunE = nil // what is wrong there is said when the command runs
 		p.addCompletions(root)
 	}
 	root.SetArgs(args)
@@ -121,29 +122,9 @@ func (p *program) root() *cobra.Command {
 		p.resourcesCommand(), p.readCommand(), p.promptsCommand(), p.promptCommand(),
 		p.statusCommand(), p.tokenCommand(), p.serversCommand(), p.logoutCommand(),
 		p.adminCommand(), p.configCommand(),
-		p.completionCommand(), p.versionCommand(),
+		p.completionCommand(), p.manCommand(), p.versionCommand(),
 	)
 	return root
-}
-
-// helpCommand is cobra's, but it refuses what is no command.
-func (p *program) helpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:               "help [COMMAND]",
-		Short:             "Say more about a command",
-		Example:           "  mcpdiscord help\n  mcpdiscord help serve\n  mcpdiscord help call",
-		GroupID:           groupCare,
-		ValidArgsFunction: p.completeArguments,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return nil }, // whatever the environment says
-		RunE: func(cmd *cobra.Command, args []string) error {
-			target, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return noArguments(cmd.Root(), args)
-			}
-			target.InitDefaultHelpFlag()
-			return target.Help()
-		},
-	}
 }
 
 // The groups of commands in the help.
