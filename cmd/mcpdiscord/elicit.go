@@ -77,16 +77,27 @@ func (q *questions) answer(command context.Context) func(context.Context, client
 	}
 }
 
-// fromWords answers a form with those words of --elicit that it asks for: one
-// call may lead to several forms.
+// fromWords answers a form with those words of --elicit that it asks for, since
+// one call may lead to several forms, and with its defaults for the rest.
 func (q *questions) fromWords(e client.Elicitation) client.Answer {
 	list, _ := properties(e.Schema)
 	form := client.Tool{Name: "the question", InputSchema: e.Schema}
 	words := slices.DeleteFunc(slices.Clone(q.words), func(w word) bool {
 		return !slices.ContainsFunc(list, func(p property) bool { return p.name == w.name })
 	})
-	if len(words) == 0 && len(q.words) > 0 && !slices.ContainsFunc(list, func(p property) bool { return p.required }) {
+	preset := slices.DeleteFunc(slices.Clone(list), func(p property) bool {
+		return len(p.fallback) == 0 || misfitOf(e.Schema, p.name, p.fallback) != ""
+	})
+	missing := func(p property) bool {
+		return p.required && !slices.ContainsFunc(preset, func(known property) bool { return known.name == p.name })
+	}
+	if len(words) == 0 && len(q.words) > 0 && !slices.ContainsFunc(list, missing) {
 		return client.Answer{Action: client.Decline} // none of them is meant for this form
+	}
+	for _, p := range preset {
+		if !slices.ContainsFunc(words, func(w word) bool { return w.name == p.name }) {
+			words = append(words, word{name: p.name, raw: p.fallback})
+		}
 	}
 	content, err := buildArguments(form, words)
 	if err != nil {

@@ -30,7 +30,7 @@ func exampleCall(tool client.Tool) string {
 }
 
 // exampleWords are arguments that fit a schema. What the schema itself gives as
-// examples and defaults is preferred, where it fits.
+// defaults and examples is preferred, where it fits.
 func exampleWords(schema json.RawMessage) []string {
 	var words []string
 	for _, own := range []bool{true, false} {
@@ -95,11 +95,11 @@ func (x *exampler) value(schema json.RawMessage, depth int) json.RawMessage {
 	if x.own {
 		var given []json.RawMessage
 		own := merged(x.keywords(schema), known)
-		if json.Unmarshal(own["examples"], &given) == nil && len(given) > 0 {
-			return given[0]
-		}
 		if fallback := own["default"]; len(fallback) > 0 && string(fallback) != "null" {
 			return fallback
+		}
+		if json.Unmarshal(own["examples"], &given) == nil && len(given) > 0 {
+			return given[0]
 		}
 	}
 	var choices []json.RawMessage

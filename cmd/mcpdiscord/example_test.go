@@ -28,6 +28,7 @@ func TestExample(t *testing.T) {
 		{"pattern of words", need(`{"type":"string","pattern":"^(red|green)-[^a-z]+\\.$"}`), `tool a=red-1.`},
 		{"format", need(`{"type":"string","format":"date-time"}`), `tool a=2026-01-31T12:00:00Z`},
 		{"own example", need(`{"type":"string","examples":["#general"]}`), `tool 'a=#general'`},
+		{"default before an example", need(`{"type":"integer","examples":[7],"default":8}`), `tool a=8`},
 		{"own example that is wrong", need(`{"type":"integer","examples":["x"]}`), `tool a=1`},
 		{"default", need(`{"type":"integer","default":7}`), `tool a=7`},
 		{"at sign", need(`{"type":"string","default":"@nelly"}`), `tool a=@@nelly`},
