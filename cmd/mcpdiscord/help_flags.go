@@ -88,6 +88,6 @@ func variableHelp(cmd *cobra.Command) string {
 	if extra := cmd.Annotations[variables]; extra != "" {
 		b.WriteString("  " + strings.ReplaceAll(extra, "\n", "\n  ") + "\n")
 	}
-	b.WriteString("  any other flag --a-b is MCPDISCORD_A_B")
+	b.WriteString("  any other flag --a-b is MCPDISCORD_A_B, or a-b in config.yaml")
 	return b.String()
 }

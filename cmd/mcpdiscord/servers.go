@@ -27,9 +27,9 @@ func (p *program) serversCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "servers [flags]",
 		Short: "List the saved servers; name them, choose the default, remove them",
-		Long: `List the servers that were connected to: the default one is marked with a *. It is
-meant where no SERVER is given; else the one last connected to. Without a terminal: one
-line each, its fields separated by tabs.`,
+		Long: `List the servers that were connected to. Where no SERVER is given, the one marked with a *
+is meant, which servers default chose, else the one last connected to. Without a
+terminal: one line each, its fields separated by tabs.`,
 		Example: `  mcpdiscord servers
   mcpdiscord servers name https://mcp.example.com/mcp work
   mcpdiscord servers default work`,

@@ -56,7 +56,7 @@ const loginPatience = 5 * time.Minute
 
 func addServerFlags(f *pflag.FlagSet, o *clientOptions) {
 	o.loginTimeout = loginPatience // also where addSignInFlags makes no flag of it
-	f.StringVar(&o.server, "server", "", "URL or name of the server (default: of servers default, else the one last connected to, else "+defaultServer+")")
+	f.StringVar(&o.server, "server", "", "URL or name of the server (default the chosen one, else the one last connected to, else "+defaultServer+")")
 	f.StringVar(&o.tokenStore, "token-store", "auto", "where tokens are kept: auto, keychain, file, plain, memory")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for an answer")
 	f.BoolVar(&o.debug, "debug", false, "show every HTTP exchange on stderr, without secrets")

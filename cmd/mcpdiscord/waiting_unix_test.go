@@ -61,18 +61,7 @@ func TestWaitingForPerson(t *testing.T) {
 // words. code waits for its end.
 func onTerminal(t *testing.T, browser string, args ...string) (shown *screen, press func(string), code func() int) {
 	t.Helper()
-	home := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "mcpdiscord", args...)
-	cmd.Env = []string{
-		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TERM=xterm", "XDG_RUNTIME_DIR=" + home,
-		"BROWSER=browser " + browser, "GORACE=atexit_sleep_ms=10",
-	}
-	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 30, Cols: 200})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = terminal.Close() })
-	shown, ended := record(terminal)
+	cmd, terminal, shown, ended := startOnTerminal(t, t.TempDir(), browser, args...)
 	press = func(keys string) {
 		t.Helper()
 		if _, err := terminal.WriteString(keys); err != nil {
@@ -84,4 +73,21 @@ func onTerminal(t *testing.T, browser string, args ...string) (shown *screen, pr
 		_ = cmd.Wait()
 		return cmd.ProcessState.ExitCode()
 	}
+}
+
+// startOnTerminal is onTerminal with a home that several commands may share.
+func startOnTerminal(t *testing.T, home, browser string, args ...string) (cmd *exec.Cmd, terminal *os.File, shown *screen, ended <-chan struct{}) {
+	t.Helper()
+	cmd = exec.CommandContext(t.Context(), "mcpdiscord", args...)
+	cmd.Env = []string{
+		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TERM=xterm", "XDG_RUNTIME_DIR=" + home,
+		"BROWSER=browser " + browser, "GORACE=atexit_sleep_ms=10",
+	}
+	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 30, Cols: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = terminal.Close() })
+	shown, ended = record(terminal)
+	return cmd, terminal, shown, ended
 }

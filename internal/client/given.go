@@ -33,11 +33,11 @@ func AccessToken(ctx context.Context, cfg Config, atLeast time.Duration) (string
 	// Twice: what another process renewed meanwhile may have too little left.
 	for range 2 {
 		session := s.current()
-		if session == nil || session.AccessToken == "" && session.RefreshToken == "" {
+		if session == nil || session.AccessToken == "" && !renewable(session) {
 			return "", s.signedOut(session)
 		}
 		short := s.lives(session.Expiry, atLeast) != nil
-		if session.RefreshToken == "" || s.alive(session) && !short {
+		if !renewable(session) || s.alive(session) && !short {
 			break
 		}
 		if ok, err := s.renew(ctx, session.AccessToken); err != nil {
@@ -70,7 +70,7 @@ func (s *signer) lives(expiry time.Time, atLeast time.Duration) error {
 // accepted it. It replaces one that was kept so before; where there is a
 // sign-in, it is an error of KindUsage: its tokens would never be revoked.
 func SaveToken(ctx context.Context, cfg Config, token string) (*Identity, error) {
-	cfg.SignIn, cfg.AccessToken = false, token
+	cfg.SignIn, cfg.ClientCredentials, cfg.AccessToken = false, false, token
 	c, err := newConn(cfg)
 	if err != nil {
 		return nil, err

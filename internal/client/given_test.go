@@ -65,6 +65,23 @@ func TestAccessTokenWithoutServer(t *testing.T) {
 	wantKind(t, err, client.KindUnavailable)
 }
 
+// The token of a client itself is renewed by asking again.
+func TestAccessTokenOfClient(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	r := asClient(t, f)
+	_ = r.connect(t).Close()
+	r.ClientID, r.ClientSecret, r.ClientCredentials = "", "", false
+	first := r.saved(t).AccessToken
+	r.advance(2 * time.Hour)
+	token, err := client.AccessToken(t.Context(), r.Config, time.Minute)
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	want(t, "another token", token != first, true)
+	want(t, "token requests", f.count("/token"), 2)
+}
+
 // jwt is a token with this payload and no signature.
 func jwt(payload string) string {
 	enc := base64.RawURLEncoding.EncodeToString
