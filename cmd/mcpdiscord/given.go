@@ -48,6 +48,7 @@ func (p *program) connectWithToken(ctx context.Context, o *clientOptions, argume
 	if err != nil {
 		return err
 	}
+	p.forgetKept(cfg.Server) // nobody knows whether it is the same user's
 	if o.output.json {
 		return p.printIdentity(ctx, o.output, *identity, true)
 	}
