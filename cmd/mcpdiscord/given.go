@@ -59,12 +59,12 @@ func (p *program) connectWithToken(ctx context.Context, o *clientOptions, argume
 // readSecret reads a secret from stdin to its end; from a terminal one line,
 // which is not shown.
 func (p *program) readSecret(ctx context.Context, prompt string) (string, error) {
-	reader, err := cancelreader.NewReader(p.in)
-	if err != nil {
-		return "", failure("standard input cannot be read", "", err)
+	var reader io.Reader = p.in // a file, which nobody has to wait for
+	if canceled, err := cancelreader.NewReader(p.in); err == nil {
+		defer canceled.Close()
+		defer context.AfterFunc(ctx, func() { canceled.Cancel() })()
+		reader = canceled
 	}
-	defer reader.Close()
-	defer context.AfterFunc(ctx, func() { reader.Cancel() })()
 	if isTerminal(p.in) {
 		state, err := term.MakeRaw(int(p.in.Fd()))
 		if err != nil {

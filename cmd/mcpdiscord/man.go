@@ -102,40 +102,40 @@ func manPage(cmd *cobra.Command) string {
 		r.verbatim(strings.TrimPrefix(variableHelp(cmd), "\n\nVariables:\n"))
 		r.line(".SH", "SEE ALSO")
 		r.line(".BR", pageName(cmd.Parent()), "(1)")
-		return r.String()
+		return r.page.String()
 	}
 	for _, t := range topics() {
 		_, text, _ := strings.Cut(t.text, "\n\n")
 		r.line(".SH", strings.ToUpper(strings.ReplaceAll(t.name, "-", " ")))
 		r.verbatim(text)
 	}
-	return r.String()
+	return r.page.String()
 }
 
 // roff writes the language of manual pages.
-type roff struct{ strings.Builder }
+type roff struct{ page strings.Builder }
 
 // line writes a macro with its arguments.
 func (r *roff) line(macro string, arguments ...string) {
-	r.WriteString(macro)
+	r.page.WriteString(macro)
 	for _, argument := range arguments {
-		r.WriteString(` "` + strings.ReplaceAll(escaped(argument), `"`, `\(dq`) + `"`)
+		r.page.WriteString(` "` + strings.ReplaceAll(escaped(argument), `"`, `\(dq`) + `"`)
 	}
-	r.WriteByte('\n')
+	r.page.WriteByte('\n')
 }
 
 // text writes a paragraph.
 func (r *roff) text(text string) {
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
-		r.WriteString(escaped(line) + "\n")
+		r.page.WriteString(escaped(line) + "\n")
 	}
 }
 
 // verbatim writes lines as they are.
 func (r *roff) verbatim(text string) {
-	r.WriteString(".nf\n")
+	r.page.WriteString(".nf\n")
 	r.text(text)
-	r.WriteString(".fi\n")
+	r.page.WriteString(".fi\n")
 }
 
 func (r *roff) commands(cmd *cobra.Command) {
@@ -144,7 +144,7 @@ func (r *roff) commands(cmd *cobra.Command) {
 		r.line(".SH", "COMMANDS")
 	}
 	for _, c := range list {
-		r.WriteString(".TP\n")
+		r.page.WriteString(".TP\n")
 		r.line(".BR", pageName(c), "(1)")
 		r.text(c.Short)
 	}
@@ -164,7 +164,7 @@ func (r *roff) flags(title string, flags *pflag.FlagSet) {
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", " + name
 		}
-		r.WriteString(".TP\n")
+		r.page.WriteString(".TP\n")
 		r.line(".BI", name, strings.TrimRight(" "+value, " "))
 		r.text(usage)
 		if !slices.Contains([]string{"", "false", "0", "0s", "[]"}, f.DefValue) {

@@ -45,8 +45,8 @@ func TestManPages(t *testing.T) {
 	})
 	r := &roff{}
 	r.text(".SH \\fB'x'\n-…\U0001f600")
-	if want := "\\&.SH \\efB\\(aqx\\(aq\n\\-\\[u2026]\\[u1F600]\n"; r.String() != want {
-		t.Errorf("got %q, want %q", r.String(), want)
+	if want := "\\&.SH \\efB\\(aqx\\(aq\n\\-\\[u2026]\\[u1F600]\n"; r.page.String() != want {
+		t.Errorf("got %q, want %q", r.page.String(), want)
 	}
 }
 

@@ -78,7 +78,12 @@ func runBrowser() int {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
+	testscript.Run(t, scripts())
+}
+
+// scripts is how scripts run.
+func scripts() testscript.Params {
+	return testscript.Params{
 		Dir:                 "../../testscripts",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -95,7 +100,7 @@ func TestScripts(t *testing.T) {
 			"lines":    cmdLines,
 			"exits":    cmdExits,
 		},
-	})
+	}
 }
 
 // setUpScript gives each script a home of its own and nothing else: no
