@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -52,10 +54,12 @@ func talkingFake(t *testing.T, stateless bool) *fake {
 func TestCallHears(t *testing.T) {
 	t.Parallel()
 	for version, stateless := range generations {
-		conn := newRig(t, talkingFake(t, stateless)).connect(t)
+		f := talkingFake(t, stateless)
+		conn := newRig(t, f).connect(t)
 		want(t, "version", conn.Identity().ProtocolVersion, version)
-		for range 2 { // of one session
+		for again := range 2 { // in one session
 			var heard []string
+			before := f.count("/mcp")
 			result, err := conn.Call(t.Context(), client.Call{
 				Name:     "talk",
 				Progress: func(p client.Progress) { heard = append(heard, fmt.Sprint(p.Done, p.Total, len(p.Message))) },
@@ -68,6 +72,9 @@ func TestCallHears(t *testing.T) {
 				t.Errorf("%s heard:\n%s", version, diff)
 			}
 			want(t, "answer", result.Content[0].Text, "done")
+			if again > 0 { // an older server was asked for its log before
+				want(t, version+" requests", f.count("/mcp")-before, 1)
+			}
 		}
 		result := call(t, conn, "talk")
 		if request := string(result.Exchange.Request); strings.Contains(request, "progressToken") || strings.Contains(request, "logLevel") {
@@ -97,12 +104,58 @@ func TestCallExchange(t *testing.T) {
 	}
 }
 
+// TestCallExchangeAsked keeps the call itself, not what was answered meanwhile.
+func TestCallExchangeAsked(t *testing.T) {
+	t.Parallel()
+	for version, stateless := range generations {
+		r := newRig(t, askingFake(t, stateless, &mcp.ElicitParams{Message: "what?", RequestedSchema: json.RawMessage(wallSchema)}))
+		r.Elicit = func(context.Context, client.Elicitation) (client.Answer, error) {
+			return client.Answer{Action: client.Decline}, nil
+		}
+		result := call(t, r.connect(t), "ask")
+		if request := string(result.Exchange.Request); !strings.Contains(request, `"method":"tools/call"`) {
+			t.Errorf("%s: request: %s", version, request)
+		}
+		want(t, version, strings.Contains(string(result.Exchange.Response), string(result.Raw)), true)
+	}
+}
+
+// TestCallExchangeOfCall keeps the call itself, not what was sent because of it.
+func TestCallExchangeOfCall(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	r := newRig(t, f)
+	conn := r.connect(t)
+	f.set(func() {
+		f.on["/mcp"] = func(w http.ResponseWriter, req *http.Request) {
+			var message struct {
+				ID     json.RawMessage `json:"id"`
+				Method string          `json:"method"`
+			}
+			if err := json.NewDecoder(req.Body).Decode(&message); err != nil {
+				t.Error(err)
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"no %s"}}`, message.ID, mcp.CodeHeaderMismatch, message.Method)
+		}
+	})
+	_, err := conn.Call(t.Context(), client.Call{Name: "echo"}) // and then the list, for the headers
+	own := wantKind(t, err, client.KindFailure)
+	if request := string(own.Exchange.Request); !strings.Contains(request, `"method":"tools/call"`) {
+		t.Errorf("request: %s", request)
+	}
+	if response := string(own.Exchange.Response); !strings.Contains(response, "no tools/call") {
+		t.Errorf("response: %s", response)
+	}
+}
+
 // TestCallHearsPieces reads a stream that comes byte by byte, with the line
 // endings of either kind, and an odd message among the good ones.
 func TestCallHearsPieces(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	r := newRig(t, f)
+	r.Transport = byBytes{}
 	conn := r.connect(t)
 	f.set(func() {
 		f.on["/mcp"] = func(w http.ResponseWriter, req *http.Request) {
@@ -121,10 +174,7 @@ func TestCallHearsPieces(t *testing.T) {
 			progress := `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"` + message.Params.Meta.Token + `","progress":%s}}`
 			stream := fmt.Sprintf(progress, "1") + "\r\n\r\n: a comment\n\n" + fmt.Sprintf(progress, `"x"`) + "\n\n" + fmt.Sprintf(progress, "2") +
 				"\n\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":" + string(message.ID) + ",\ndata: \"result\":{\"resultType\":\"complete\",\"content\":[]}}\n\n"
-			for _, b := range []byte(stream) {
-				_, _ = w.Write([]byte{b})
-				_ = http.NewResponseController(w).Flush()
-			}
+			_, _ = w.Write([]byte(stream))
 		}
 	})
 	var heard []float64
@@ -134,6 +184,20 @@ func TestCallHearsPieces(t *testing.T) {
 	if diff := cmp.Diff([]float64{1, 2}, heard); diff != "" {
 		t.Errorf("heard:\n%s", diff)
 	}
+}
+
+// byBytes is a transport whose answers are read byte by byte.
+type byBytes struct{}
+
+func (byBytes) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{iotest.OneByteReader(resp.Body), resp.Body}
+	}
+	return resp, err
 }
 
 // TestCallHearsNothingLater interrupts a call that goes on talking.
@@ -148,7 +212,7 @@ func TestCallHearsNothingLater(t *testing.T) {
 			for i := 0.0; ctx.Err() == nil; i++ {
 				select {
 				case <-over:
-					return nil, nil
+					return nil, context.Canceled
 				default:
 					_ = req.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: req.Params.GetProgressToken(), Progress: i})
 				}

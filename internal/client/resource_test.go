@@ -185,7 +185,7 @@ func listing(t *testing.T, f *fake, results map[string]func(cursor string) strin
 // server that knows nothing of templates.
 func TestOddLists(t *testing.T) {
 	t.Parallel()
-	asked := 0
+	asked, kept := 0, "" // the cursor of the page that the SDK keeps
 	f := newFake(t)
 	listing(t, f, map[string]func(string) string{
 		"server/discover": func(string) string {
@@ -193,9 +193,12 @@ func TestOddLists(t *testing.T) {
 		},
 		"resources/list": func(cursor string) string {
 			asked++
-			next, life := `,"nextCursor":"2"`, 60_000
+			next, life := `,"nextCursor":"2"`, 0
 			if cursor != "" {
-				next, life = "", 0
+				next = ""
+			}
+			if cursor == kept {
+				life = 60_000
 			}
 			return fmt.Sprintf(`{"resultType":"complete","ttlMs":%d,"cacheScope":"private","resources":[{"uri":"test://%s","name":"n","x":1.10}]%s}`, life, cursor, next)
 		},
@@ -204,17 +207,23 @@ func TestOddLists(t *testing.T) {
 	})
 	r := newRig(t, f)
 	r.AccessToken = "given"
-	conn := r.connect(t)
-	for range 2 { // the SDK keeps the first page
-		resources, err := conn.Resources(t.Context())
-		if err != nil {
-			t.Fatal(explain(err))
+	for _, kept = range []string{"", "2"} {
+		again := r.connect(t)
+		asked = 0
+		for round := range 2 {
+			resources, err := again.Resources(t.Context())
+			if err != nil {
+				t.Fatal(explain(err))
+			}
+			want(t, "resources", len(resources), 2)
+			want(t, "URIs", resources[0].URI+" "+resources[1].URI, "test:// test://2")
+			if round == 0 {
+				want(t, "raw", string(resources[1].Raw), `{"uri":"test://2","name":"n","x":1.10}`)
+			}
 		}
-		want(t, "resources", len(resources), 2)
-		want(t, "URIs", resources[0].URI+" "+resources[1].URI, "test:// test://2")
-		want(t, "raw", string(resources[1].Raw), `{"uri":"test://2","name":"n","x":1.10}`)
+		want(t, "pages asked for", asked, 2+1)
 	}
-	want(t, "pages asked for", asked, 3)
+	conn := r.connect(t)
 	templates, err := conn.ResourceTemplates(t.Context())
 	if err != nil || len(templates) != 0 {
 		t.Errorf("templates: %v %s", templates, explain(err))

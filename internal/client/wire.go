@@ -171,17 +171,21 @@ func (t *trace) sends(req *http.Request) {
 	t.request = text
 }
 
-// exchange is the request that was kept, and what was answered last.
+// exchange is the request that was kept, and its answer.
 func (t *trace) exchange() Exchange {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := Exchange{Request: t.request}
+	var asked, answered struct {
+		ID     json.RawMessage `json:"id"`
+		Method string          `json:"method"` // of the server's own requests
+	}
+	if json.Unmarshal(e.Request, &asked) != nil {
+		return e
+	}
 	for _, message := range t.seen() {
-		var answer struct {
-			Result json.RawMessage `json:"result"`
-			Error  json.RawMessage `json:"error"`
-		}
-		if json.Unmarshal(message, &answer) == nil && (answer.Result != nil || answer.Error != nil) {
+		answered.Method = ""
+		if json.Unmarshal(message, &answered) == nil && answered.Method == "" && bytes.Equal(answered.ID, asked.ID) {
 			e.Response = message
 		}
 	}
