@@ -152,7 +152,8 @@ func TestClientCredentialsRefused(t *testing.T) {
 		}, client.KindAuth, "the sign-in of SERVER gives no tokens to clients themselves: unsupported_grant_type", 1},
 		{"no secrets", func(f *fake, _ *rig) { f.meta["token_endpoint_auth_methods_supported"] = []string{"none"} }, client.KindFailure, "the sign-in of SERVER takes no client secrets, only none", 0},
 		{"described nowhere", func(f *fake, _ *rig) {
-			f.on["/.well-known/oauth-protected-resource/mcp"], f.on["/.well-known/oauth-authorization-server"] = http.NotFound, http.NotFound
+			f.on[resourceDocument], f.on[serverDocument] = http.NotFound, http.NotFound
+			f.on["/mcp"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }
 		}, client.KindFailure, "the sign-in of SERVER is described nowhere: the server asks for it but publishes no resource metadata (RFC 9728)", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

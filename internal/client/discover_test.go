@@ -132,3 +132,21 @@ func TestOfflineAccess(t *testing.T) {
 		want(t, got, strings.Contains(got, "offline_access"), listed)
 	}
 }
+
+// What the resource says of offline_access does not count: it is the
+// authorization server's to give.
+func TestOfflineAccessOfResource(t *testing.T) {
+	t.Parallel()
+	for _, listed := range []bool{true, false} {
+		f := bare(t)
+		delete(f.on, resourceDocument)
+		f.prm["scopes_supported"] = []string{"offline_access", "identify"}
+		if listed {
+			f.meta["scopes_supported"] = []string{"offline_access"}
+		}
+		newRig(t, f).connect(t)
+		got := f.forms["/authorize"][0].Get("scope")
+		want(t, got, strings.Contains(got, "offline_access"), listed)
+		want(t, got, strings.Contains(got, "identify"), true)
+	}
+}

@@ -216,3 +216,43 @@ func TestGenerationRemembered(t *testing.T) {
 		t.Errorf("spoke %q", spoke)
 	}
 }
+
+// A challenge to the handshake is answered like any other: it says nothing about
+// the generation.
+func TestGenerationRememberedSignIn(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	r := newRig(t, f)
+	r.Protocol = "2025-11-25"
+	conn := r.connect(t)
+	call(t, conn, "echo")
+	want(t, "version", conn.Identity().ProtocolVersion, "2025-11-25")
+	want(t, "browsers", r.opened(), 1)
+	want(t, "refused, handshake, notification, call", f.count("/mcp"), 4)
+}
+
+// An argument that is null travels in no header, one that is there does.
+func TestNullArgumentInNoHeader(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	var headers []http.Header
+	f.on["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Mcp-Method") == "tools/call" {
+			headers = append(headers, r.Header)
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		f.resource(w, r, body)
+	}
+	conn := newRig(t, f).connect(t)
+	if _, err := conn.Tools(t.Context()); err != nil {
+		t.Fatal(explain(err))
+	}
+	for _, arguments := range []string{`{"region":"eu"}`, `{"region":null}`, `{}`} {
+		_, _ = conn.Call(t.Context(), client.Call{Name: "regional", Arguments: json.RawMessage(arguments)})
+	}
+	want(t, "calls", len(headers), 3)
+	want(t, "there", headers[0].Get("Mcp-Param-Region"), "eu")
+	want(t, "null", len(headers[1].Values("Mcp-Param-Region")), 0)
+	want(t, "absent", len(headers[2].Values("Mcp-Param-Region")), 0)
+}
