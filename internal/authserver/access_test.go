@@ -330,7 +330,7 @@ func TestAccessStoreDown(t *testing.T) {
 	r.uses(s.access)
 	r.clock.Add(time.Hour)
 	r.unknown(s.access)
-	r.store.down.Store(false)
+	r.mend()
 	r.clock.Add(time.Minute)
 	r.uses(s.access)
 }

@@ -148,6 +148,6 @@ func TestAdminRevokeRefuses(t *testing.T) {
 	if err := r.server.Revoke(t.Context(), authserver.Revocation{All: true}, nil); err == nil {
 		t.Error("a broken store revokes")
 	}
-	r.store.down.Store(false)
+	r.mend()
 	s.uses(s.access)
 }

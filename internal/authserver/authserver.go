@@ -105,6 +105,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		trail:    newTrail(),
 		counters: newCounters(),
 		limits:   newLimiter(cfg.Limits, cfg.MaxClients),
+		mem:      newMemory(),
 	}
 	if s.keys, err = deriveKeyring(cfg.SigningKeys); err != nil {
 		return nil, err

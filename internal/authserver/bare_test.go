@@ -26,7 +26,7 @@ type bare struct {
 	tb      testing.TB
 	server  *authserver.Server
 	store   *countingStore
-	token   http.Handler
+	mux     *http.ServeMux
 	access  string
 	refresh string
 }
@@ -55,10 +55,9 @@ func newBare(tb testing.TB, changes ...func(*authserver.Config)) *bare {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = b.server.Close() })
+	b.mux = http.NewServeMux()
 	for _, route := range b.server.Routes() {
-		if route.Path == "/token" {
-			b.token = route.Handler
-		}
+		b.mux.Handle(route.Method+" "+route.Path, route.Handler)
 	}
 	now := time.Now()
 	code := madeCode(tb)
@@ -109,7 +108,7 @@ func (b *bare) post(form url.Values) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(http.MethodPost, "/token", strings.NewReader(form.Encode()))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	rec := httptest.NewRecorder()
-	b.token.ServeHTTP(rec, req)
+	b.mux.ServeHTTP(rec, req)
 	return rec
 }
 

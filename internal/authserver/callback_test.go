@@ -172,7 +172,7 @@ func TestCallbackStoreDown(t *testing.T) {
 	callback := b.atDiscord(b.approve(r.register("App")), nelly).String()
 	r.store.down.Store(true)
 	b.get(callback).isPage(t, http.StatusServiceUnavailable)
-	r.store.down.Store(false)
+	r.mend()
 	if a := b.get(callback); a.Query("code") == "" {
 		t.Errorf("then: %d %v", a.Status, a.Location)
 	}

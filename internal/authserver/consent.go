@@ -135,7 +135,7 @@ func (s *Server) countAnswer(ctx context.Context, browser string) error {
 		{"answers " + browser, maxAnswers, Error{Status: http.StatusTooManyRequests, Description: "This browser signs in too often. Wait a few minutes."}},
 		{"answers", maxAllAnswers, Error{Status: http.StatusServiceUnavailable, Description: "Too many people sign in at this time. Wait a few minutes."}},
 	} {
-		answers, err := s.cfg.Store.Incr(ctx, limit.key, answersWindow)
+		answers, err := s.incr(ctx, limit.key, answersWindow)
 		if err != nil {
 			return storeError("counting", KindAuthorization, err)
 		}

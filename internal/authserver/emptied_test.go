@@ -44,6 +44,9 @@ func TestAttack29EmptiedStore(t *testing.T) {
 	if n := r.store.count(t, authserver.KindClient); n != 0 {
 		t.Errorf("%d clients in a store that is not ours", n)
 	}
+	if err := r.server.Ping(t.Context()); err == nil {
+		t.Error("ready without its records")
+	}
 	r.clock.Add(5 * time.Minute)
 	r.unavailable(s.access)
 	if n := strings.Count(r.log.String(), "store emptied or replaced"); n == 0 || n > 10 {

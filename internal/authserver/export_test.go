@@ -64,3 +64,6 @@ func (s *Server) ReadDocument(at string, body []byte) ([]string, error) {
 
 // FetchesByProxy says whether documents may be fetched through a proxy.
 func (s *Server) FetchesByProxy() bool { return s.documents.http.Proxy != nil }
+
+// StoreIsThere says that the server knows of no outage, and looks for none.
+func (s *Server) StoreIsThere() bool { return !s.mem.looking.Load() && s.mem.away.Load() == nil }

@@ -224,7 +224,7 @@ func (s *Server) count(ctx context.Context, name, whose string, factor int64) er
 	}
 	ctx, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
-	n, err := s.cfg.Store.Incr(ctx, key, max(time.Second, until.Sub(now)))
+	n, err := s.incr(ctx, key, max(time.Second, until.Sub(now)))
 	if err != nil {
 		if s.limits.mayLog(now) {
 			s.log.LogAttrs(ctx, slog.LevelWarn, "limits are not counted", slog.String("error", err.Error()))

@@ -56,7 +56,8 @@ type memory struct {
 	closeMu sync.Mutex
 	closed  bool
 
-	awayMu sync.Mutex // of the beginning of an outage
+	awayMu  sync.Mutex  // of the beginning of an outage
+	looking atomic.Bool // somebody finds out whether there is one
 }
 
 func newMemory() *memory {
@@ -85,7 +86,6 @@ func newCache[K comparable, V any](size int, evicted func(K, V)) *lru.Cache[K, V
 // openVerify starts what Verify and the renewals remember. It returns once the
 // feed of changes runs, or is lost already, or ctx ends.
 func (s *Server) openVerify(ctx context.Context) {
-	s.mem = newMemory()
 	begun := make(chan struct{})
 	begin := sync.OnceFunc(func() { close(begun) })
 	s.mem.running.Go(func() { s.follow(s.mem.feed, begin) })

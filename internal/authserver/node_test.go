@@ -2,8 +2,10 @@ package authserver_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/authserver"
 )
@@ -16,9 +18,12 @@ type nodeStore struct {
 	deaf       atomic.Bool           // changes are not told, and nobody knows
 	fails      atomic.Pointer[error] // what every call answers; nil: the store's answer
 	hangs      atomic.Bool           // calls wait for their end
+	readOnly   atomic.Bool           // writes fail, as at a replica
 	silent     atomic.Bool           // there is no feed of changes
 	unfeed     atomic.Pointer[func()]
 }
+
+var errReadOnly = errors.New("the store is a replica")
 
 // loseFeed ends the feed of changes, for good.
 func (n *nodeStore) loseFeed() {
@@ -72,6 +77,9 @@ func (n *nodeStore) Create(ctx context.Context, kind authserver.Kind, id string,
 	if err := n.reach(ctx); err != nil {
 		return err
 	}
+	if n.readOnly.Load() {
+		return errReadOnly
+	}
 	return n.Store.Create(ctx, kind, id, rec)
 }
 
@@ -80,7 +88,21 @@ func (n *nodeStore) Update(ctx context.Context, kind authserver.Kind, id string,
 	if err := n.reach(ctx); err != nil {
 		return err
 	}
+	if n.readOnly.Load() {
+		return errReadOnly
+	}
 	return n.Store.Update(ctx, kind, id, fn)
+}
+
+// Incr implements authserver.Store.
+func (n *nodeStore) Incr(ctx context.Context, key string, window time.Duration) (int64, error) {
+	if err := n.reach(ctx); err != nil {
+		return 0, err
+	}
+	if n.readOnly.Load() {
+		return 0, errReadOnly
+	}
+	return n.Store.Incr(ctx, key, window)
 }
 
 // Watch implements authserver.Store.

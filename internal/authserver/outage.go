@@ -3,12 +3,14 @@ package authserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
 
 // While the store is away, one probe at a time asks for it, after pauses that
-// grow between these. No request waits for it.
+// grow between these. No request waits for it: whatever would ask the store is
+// told at once that it is away.
 const (
 	probePauseMin = 50 * time.Millisecond
 	probePauseMax = time.Second
@@ -49,21 +51,86 @@ func (s *Server) storeLost(ctx context.Context, grantID string, err error) *outa
 	return o
 }
 
-// probe waits for the end of an outage.
+// probe waits for the end of an outage. When the server closes first, whoever
+// still has something to store finds out by himself.
 func (s *Server) probe(ctx context.Context, o *outage, grantID string) {
+	defer s.mem.away.Store(nil)
 	for wait := probePauseMin; pause(ctx, wait); wait = min(2*wait, probePauseMax) {
-		call, cancel := context.WithTimeout(ctx, lookTimeout)
-		_, err := s.cfg.Store.Get(call, KindGrant, grantID)
-		if errors.Is(err, ErrNotFound) {
-			err = s.still(call)
-		}
-		cancel()
-		if err == nil || errors.Is(err, ErrSealed) {
-			s.mem.away.Store(nil)
+		if s.reachStore(ctx, grantID) == nil {
 			s.log.WarnContext(ctx, "store back", "away", s.now().Sub(o.since).String())
 			return
 		}
 	}
+}
+
+// reachStore says whether the store answers for a grant, be it that there is
+// none.
+func (s *Server) reachStore(ctx context.Context, grantID string) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	_, err := s.cfg.Store.Get(ctx, KindGrant, grantID)
+	if errors.Is(err, ErrNotFound) {
+		return s.still(ctx)
+	}
+	if errors.Is(err, ErrSealed) {
+		return nil
+	}
+	return err
+}
+
+// noGrant is an id that no grant has.
+const noGrant = "none"
+
+// suspect finds out whether the store is away, since it could not do something.
+// One that only refuses to write is not. Nobody waits for it.
+func (s *Server) suspect() {
+	m := s.mem
+	if m.away.Load() != nil || !m.looking.CompareAndSwap(false, true) {
+		return
+	}
+	if !m.enter() { // the server is closing
+		m.looking.Store(false)
+		return
+	}
+	go func() {
+		defer m.running.Done()
+		defer m.looking.Store(false)
+		if err := s.reachStore(m.feed, noGrant); err != nil && m.feed.Err() == nil {
+			_ = s.storeLost(m.feed, noGrant, err)
+		}
+	}()
+}
+
+// storeAway is a 503 *Error while the store is known to be away. It is none of
+// an *outage: nothing is accepted for its sake.
+func (s *Server) storeAway(doing string, kind Kind) error {
+	o := s.mem.away.Load()
+	if o == nil {
+		return nil
+	}
+	return storeError(doing, kind, fmt.Errorf("the store is away: %w", o.err))
+}
+
+// storeFailed is what [storeError] says of an error of the store for one call
+// of it, ctx being the caller's: that may have ended first.
+func (s *Server) storeFailed(ctx context.Context, doing string, kind Kind, err error) error {
+	told := storeError(doing, kind, err)
+	if e, ok := errors.AsType[*Error](told); ok && e.Err != nil && !errors.Is(err, ErrSealed) && ctx.Err() == nil {
+		s.suspect()
+	}
+	return told
+}
+
+// incr counts in the store.
+func (s *Server) incr(ctx context.Context, key string, window time.Duration) (int64, error) {
+	if o := s.mem.away.Load(); o != nil {
+		return 0, o.err
+	}
+	n, err := s.cfg.Store.Incr(ctx, key, window)
+	if err != nil {
+		s.suspect()
+	}
+	return n, err
 }
 
 // grace is what is known of a token's grant while the store is away: a token

@@ -1,10 +1,14 @@
 package authserver_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -215,16 +219,165 @@ func TestHangingStoreHoldsNobody(t *testing.T) {
 		}
 		began := time.Now()
 		rec := b.post(map[string][]string{"grant_type": {"refresh_token"}, "client_id": {bareClient}, "refresh_token": {b.refresh}})
-		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || time.Since(began) > 6*time.Second {
+		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || time.Since(began) != 0 {
 			t.Errorf("refresh: %d after %s", rec.Code, time.Since(began))
 		}
 		n.hangs.Store(false)
-		pass(4 * time.Second)
+		pass(10 * time.Second)
 		reads := n.grantReads.Load()
 		verify()
 		if n.grantReads.Load() == reads {
 			t.Error("not read again after the outage")
 		}
 		_ = b.server.Close()
+	})
+}
+
+const newClient = `{"client_name":"new","redirect_uris":["` + clientURI + `"]}`
+
+// ask sends a request from an address that is counted, and takes the time.
+func ask(t *testing.T, b *bare, method, target, contentType, body string) (status int, took time.Duration) {
+	t.Helper()
+	ctx := authserver.WithClientAddress(t.Context(), netip.MustParseAddr("2001:db8::1"))
+	req := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
+	req.Header.Set("Content-Type", contentType)
+	rec, began := httptest.NewRecorder(), time.Now()
+	b.mux.ServeHTTP(rec, req)
+	if rec.Code == http.StatusServiceUnavailable && rec.Header().Get("Retry-After") == "" {
+		t.Errorf("%s: no Retry-After", target)
+	}
+	return rec.Code, time.Since(began)
+}
+
+// TestKnownOutageHoldsNoStep: whichever request met it first, once the outage is
+// known every step says so without asking the store, counted or not.
+func TestKnownOutageHoldsNoStep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var n *nodeStore
+		b := newBare(t, func(cfg *authserver.Config) { n = shared(cfg) })
+		register := func() (int, time.Duration) { return ask(t, b, "POST", "/register", "application/json", newClient) }
+		n.hangs.Store(true)
+		if status, took := register(); status != http.StatusServiceUnavailable || took > 8*time.Second {
+			t.Errorf("the first: %d after %s", status, took)
+		}
+		const form = "application/x-www-form-urlencoded"
+		for range 3 {
+			for what, step := range map[string]func() (int, time.Duration){
+				"register":  register,
+				"authorize": func() (int, time.Duration) { return ask(t, b, "GET", "/authorize?client_id="+bareClient, "", "") },
+				"revoke": func() (int, time.Duration) {
+					return ask(t, b, "POST", "/revoke", form, "client_id="+bareClient+"&token="+b.refresh)
+				},
+				"token": func() (int, time.Duration) {
+					return ask(t, b, "POST", "/token", form, "grant_type=refresh_token&client_id="+bareClient+"&refresh_token="+b.refresh)
+				},
+				"ready": func() (int, time.Duration) {
+					began := time.Now()
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					if b.server.Ping(ctx) == nil {
+						return http.StatusOK, time.Since(began)
+					}
+					return http.StatusServiceUnavailable, time.Since(began)
+				},
+			} {
+				if status, took := step(); status != http.StatusServiceUnavailable || took != 0 {
+					t.Errorf("%s: %d after %s", what, status, took)
+				}
+			}
+			pass(time.Minute)
+		}
+		n.hangs.Store(false)
+		pass(4 * time.Second)
+		if status, _ := register(); status != http.StatusCreated {
+			t.Errorf("after the outage: %d", status)
+		}
+		if err := b.server.Ping(t.Context()); err != nil {
+			t.Errorf("after the outage: %v", err)
+		}
+		_ = b.server.Close()
+	})
+}
+
+// TestReadOnlyStoreIsNoOutage: a primary that became a replica answers: tokens
+// are checked as ever, and nothing has to be waited for. But the node is not
+// ready: nobody signs in or refreshes there.
+func TestReadOnlyStoreIsNoOutage(t *testing.T) {
+	t.Parallel()
+	a, _, toA, _ := nodes(t, grace)
+	s := a.login(a.register("Demoted"))
+	a.uses(s.access)
+	if err := a.server.Ping(t.Context()); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+	toA.readOnly.Store(true)
+	for range 20 {
+		s.renew().is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
+	}
+	if err := a.server.Ping(t.Context()); !errors.Is(err, errReadOnly) {
+		t.Errorf("ping: %v", err)
+	}
+	a.clock.Add(6 * time.Second)
+	a.uses(s.access)
+	toA.readOnly.Store(false)
+	s.take(s.renew()) // at once
+	if err := a.server.Ping(t.Context()); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+	if log := a.log.String(); strings.Contains(log, "store away") || strings.Contains(log, "outage_accepted") {
+		t.Error("it passed for an outage")
+	}
+}
+
+// partStore is a cluster of which a part is away: that with one kind.
+type partStore struct {
+	authserver.Store
+	away atomic.Pointer[authserver.Kind]
+}
+
+// Get implements authserver.Store.
+func (p *partStore) Get(ctx context.Context, kind authserver.Kind, id string) (authserver.Record, error) {
+	if away := p.away.Load(); away != nil && kind == *away {
+		return authserver.Record{}, errDown
+	}
+	return p.Store.Get(ctx, kind, id)
+}
+
+// TestPingAsksForEveryKind that a sign-in or a refresh needs.
+func TestPingAsksForEveryKind(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []authserver.Kind{
+		"", authserver.KindMeta, authserver.KindClient, authserver.KindAuthorization,
+		authserver.KindCode, authserver.KindGrant, authserver.KindUpstream,
+	} {
+		part := &partStore{}
+		b := newBare(t, func(cfg *authserver.Config) {
+			part.Store = shared(cfg)
+			cfg.Store = part
+		})
+		part.away.Store(&kind)
+		if err := b.server.Ping(t.Context()); (err != nil) != (kind != "") {
+			t.Errorf("without %q: %v", kind, err)
+		}
+	}
+}
+
+// TestClosingEndsTheOutage: what a server that closes in an outage still has to
+// store is not refused for the sake of a probe that has ended.
+func TestClosingEndsTheOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var n *nodeStore
+		b := newBare(t, func(cfg *authserver.Config) { n = shared(cfg) })
+		n.fail(errDown)
+		if _, err := b.server.Verify(t.Context(), b.access); err == nil {
+			t.Fatal("no outage")
+		}
+		n.fail(nil)
+		_ = b.server.Close()
+		if status, _ := ask(t, b, "POST", "/register", "application/json", newClient); status != http.StatusCreated {
+			t.Errorf("register: %d", status)
+		}
 	})
 }

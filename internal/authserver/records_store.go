@@ -28,14 +28,17 @@ func hashID(secret string) string {
 // load returns the record as a T. What it returns besides ErrNotFound is a 503
 // *Error: a record that cannot be read is never taken for a missing one.
 func load[T any](ctx context.Context, s *Server, kind Kind, id string) (*T, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	if err := s.storeAway("reading", kind); err != nil {
+		return nil, err
+	}
+	call, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	rec, err := s.cfg.Store.Get(ctx, kind, id)
+	rec, err := s.cfg.Store.Get(call, kind, id)
 	if errors.Is(err, ErrNotFound) {
-		err = cmp.Or(s.still(ctx), err)
+		err = cmp.Or(s.still(call), err)
 	}
 	if err != nil {
-		return nil, storeError("reading", kind, err)
+		return nil, s.storeFailed(ctx, "reading", kind, err)
 	}
 	return decode[T](kind, rec.Value)
 }
@@ -43,14 +46,17 @@ func load[T any](ctx context.Context, s *Server, kind Kind, id string) (*T, erro
 // create stores v under an id that is free, or returns ErrExists. A zero
 // expires keeps the record for good.
 func create[T any](ctx context.Context, s *Server, kind Kind, id string, v *T, expires time.Time) error {
+	if err := s.storeAway("creating", kind); err != nil {
+		return err
+	}
 	value, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encoding %s record: %w", kind, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	call, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	err = s.cfg.Store.Create(ctx, kind, id, Record{Value: value, Expires: expires})
-	return storeError("creating", kind, err)
+	err = s.cfg.Store.Create(call, kind, id, Record{Value: value, Expires: expires})
+	return s.storeFailed(ctx, "creating", kind, err)
 }
 
 // update replaces the record by what fn makes of it. fn gets nil where there
@@ -58,13 +64,16 @@ func create[T any](ctx context.Context, s *Server, kind Kind, id string, v *T, e
 // it is and is returned as it is; everything else is a 503 *Error. As with
 // [Store] fn does no I/O and may run several times.
 func update[T any](ctx context.Context, s *Server, kind Kind, id string, fn func(old *T) (*T, time.Time, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	if err := s.storeAway("updating", kind); err != nil {
+		return err
+	}
+	call, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	var (
 		fnErr   error
 		missing bool
 	)
-	err := s.cfg.Store.Update(ctx, kind, id, func(rec *Record) (*Record, error) {
+	err := s.cfg.Store.Update(call, kind, id, func(rec *Record) (*Record, error) {
 		fnErr, missing = nil, rec == nil
 		var old *T
 		if rec != nil {
@@ -89,14 +98,14 @@ func update[T any](ctx context.Context, s *Server, kind Kind, id string, fn func
 		return &Record{Value: value, Expires: expires}, nil
 	})
 	if fnErr != nil && missing {
-		if err := s.still(ctx); err != nil {
-			return storeError("updating", kind, err)
+		if err := s.still(call); err != nil {
+			return s.storeFailed(ctx, "updating", kind, err)
 		}
 	}
 	if fnErr != nil {
 		return fnErr
 	}
-	return storeError("updating", kind, err)
+	return s.storeFailed(ctx, "updating", kind, err)
 }
 
 func decode[T any](kind Kind, value []byte) (*T, error) {

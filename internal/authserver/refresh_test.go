@@ -198,8 +198,7 @@ func TestStoreDownIsNoRefusal(t *testing.T) {
 	if _, err := r.server.Verify(t.Context(), s.access); err == nil || errors.Is(err, authserver.ErrInvalidToken) {
 		t.Errorf("verify: %v", err)
 	}
-	r.store.down.Store(false)
-	r.isBack(s.access)
+	r.mend()
 	s.uses(s.access)
 	s.take(s.renew())
 	s.take(r.redeem(client, code))

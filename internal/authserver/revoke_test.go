@@ -38,7 +38,7 @@ func TestAttack23Revocation(t *testing.T) {
 			r.browser().post("/revoke", url.Values{"client_id": {client}}).is(t, 400, "invalid_request")
 			r.store.down.Store(true)
 			a := r.revoke(client, show.token(s))
-			r.store.down.Store(false)
+			r.mend()
 			a.is(t, http.StatusServiceUnavailable, "temporarily_unavailable")
 			s.uses(s.access)
 			if a := r.revoke(client, show.token(s)); a.Status != http.StatusOK || a.Header.Get("Cache-Control") != "no-store" {

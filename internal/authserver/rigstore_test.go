@@ -88,12 +88,20 @@ func (s *countingStore) failing() bool {
 	return s.down.Load() || s.failWrites.Add(-1) == 0
 }
 
-// isBack waits until the server has seen that the store answers again.
+// mend lets the store work again, and waits until the server has seen that.
+func (r *rig) mend() {
+	r.t.Helper()
+	r.store.down.Store(false)
+	soon(r.t, "the store is back", r.server.StoreIsThere)
+}
+
+// isBack waits until the server has seen that the store answers again, and takes
+// a token.
 func (r *rig) isBack(access string) {
 	r.t.Helper()
 	soon(r.t, "the store is back", func() bool {
 		_, err := r.server.Verify(r.t.Context(), access)
-		return err == nil
+		return err == nil && r.server.StoreIsThere()
 	})
 }
 

@@ -2,7 +2,9 @@ package authserver
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
+	"time"
 )
 
 // Stats are numbers since the start, to be read now and then.
@@ -77,8 +79,29 @@ func (s *Server) Stats() Stats {
 	return st
 }
 
-// Ping says whether the store answers, by reading what it is bound to.
+// Ping says whether the store does its work: that it is the one that we are
+// bound to, and reads and writes. A Redis that has become a replica reads, and a
+// cluster without one of its masters has lost some kinds.
 func (s *Server) Ping(ctx context.Context) error {
-	_, err := s.cfg.Store.Get(ctx, KindMeta, bindingID)
+	if o := s.mem.away.Load(); o != nil {
+		return o
+	}
+	if err := s.still(ctx); err != nil {
+		return err
+	}
+	if !s.cfg.Store.Shared() {
+		return nil
+	}
+	for _, kind := range []Kind{KindClient, KindAuthorization, KindCode, KindGrant, KindUpstream} {
+		if _, err := s.cfg.Store.Get(ctx, kind, pingID); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	_, err := s.cfg.Store.Incr(ctx, pingID, pingWindow)
 	return err
 }
+
+const (
+	pingID     = "ping" // of no record
+	pingWindow = time.Minute
+)

@@ -215,7 +215,7 @@ func TestWebhookStoreDown(t *testing.T) {
 	if a := r.deliver(webhookKey(1), now, deauthorization(nelly, now)); a.Status != http.StatusServiceUnavailable {
 		t.Errorf("%d: Discord would not try again", a.Status)
 	}
-	r.store.down.Store(false)
+	r.mend()
 	r.deliver(webhookKey(1), now, deauthorization(nelly, now))
 	r.dead(s.access)
 }

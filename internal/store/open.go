@@ -43,12 +43,6 @@ type Opened struct {
 	reseal resealing
 }
 
-// Ping finds out whether the store is there, and still the one that was opened.
-func (o *Opened) Ping(ctx context.Context) error {
-	_, err := o.Get(ctx, kindCheck, checkID)
-	return err
-}
-
 // Unopened is how often a record did not open: one that was sealed with
 // another key, moved, or changed.
 func (o *Opened) Unopened() int64 { return o.sealed.unopened.Load() }

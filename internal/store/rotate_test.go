@@ -128,10 +128,7 @@ func TestKeyRotationOfNodes(t *testing.T) {
 			t.Errorf("%s is %q", id, got)
 		}
 	}
-	before = with(testKey, otherKey)
-	if err := before.Ping(t.Context()); err != nil {
-		t.Errorf("Ping: %v", err)
-	}
+	with(testKey, otherKey) // a node with the old order starts again
 }
 
 // A record that no key opens is an error, counted, and logged but once a
@@ -168,20 +165,4 @@ func TestUnopenedRecords(t *testing.T) {
 	if len(lines) != 0 {
 		t.Errorf("logged again: %s", <-lines)
 	}
-}
-
-// Ping says that a store is gone, or another.
-func TestPing(t *testing.T) {
-	t.Parallel()
-	m := miniredis.RunT(t)
-	s := openWith(t, redisConfig(m.Addr()))
-	if err := s.Ping(t.Context()); err != nil {
-		t.Errorf("Ping: %v", err)
-	}
-	m.FlushAll()
-	if err := s.Ping(t.Context()); err == nil {
-		t.Error("Ping of an empty Redis finds nothing wrong")
-	}
-	m.Close()
-	within(t, "Ping", func() error { return s.Ping(context.Background()) })
 }
