@@ -51,6 +51,7 @@ func (p *program) logout(ctx context.Context, o *clientOptions, argument string)
 	if err != nil {
 		return err
 	}
+	cfg.AccessToken = "" // of MCPDISCORD_TOKEN: nothing of it is kept, so nothing is to be forgotten
 	p.forgetKept(cfg.Server)
 	known, _, err := cfg.Cache.Server(cfg.Server)
 	if err != nil {
