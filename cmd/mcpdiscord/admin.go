@@ -30,6 +30,7 @@ func (p *program) adminCommand() *cobra.Command {
 		Use:   "admin",
 		Short: "See and end the sign-ins at a server on this machine",
 		Long: `See and end the sign-ins at a server that runs on this machine, as its user or root.
+
 With several servers on one store, any of them will do.`,
 		Example: `  mcpdiscord admin grants
   mcpdiscord admin clients --json
@@ -57,9 +58,11 @@ func (p *program) adminClientsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clients [flags]",
 		Short: "List the clients that are known",
-		Long: `List the clients that are known: those that registered themselves, those that a
-document describes, and those of the operator's file. A client id names software, not
-an installation. Without a terminal: one line each, its fields separated by tabs.`,
+		Long: `List the clients that are known: those that registered themselves, those that a document
+describes, and those of the operator's file.
+
+A client id names software, not an installation. Without a terminal: one line each, its
+fields separated by tabs.`,
 		Example: `  mcpdiscord admin clients
   mcpdiscord admin clients | cut -f 1,3
   mcpdiscord admin clients --json | jq .client_id`,
@@ -79,7 +82,9 @@ func (p *program) adminGrantsCommand() *cobra.Command {
 		Use:   "grants [flags]",
 		Short: "List the sign-ins that are good: who allowed which client what",
 		Long: `List the sign-ins that are good: who allowed which client what, since when, and until
-when unless it is used. Without a terminal: one line each, its fields separated by tabs.`,
+when unless it is used.
+
+Without a terminal: one line each, its fields separated by tabs.`,
 		Example: `  mcpdiscord admin grants
   mcpdiscord admin grants --user 80351110224678912
   mcpdiscord admin grants --json | jq -r .username | sort | uniq -c`,
@@ -108,9 +113,11 @@ func (p *program) adminRevokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke [GRANT…] [flags]",
 		Short: "End sign-ins at once, on every server that shares the store",
-		Long: `End sign-ins at once, on every server that shares the store: single ones, all of a
-user, all that use a client, or all. Discord is told of users who have none left.
-Nobody is kept from signing in again: that is what serve --allow-user is for.`,
+		Long: `End sign-ins at once, on every server that shares the store: single ones, all of a user,
+all that use a client, or all.
+
+Discord is told of users who have none left. Nobody is kept from signing in again: that
+is what serve --allow-user is for.`,
 		Example: `  mcpdiscord admin revoke --user 80351110224678912
   mcpdiscord admin revoke --client mcpd_client_x4bTq
   mcpdiscord admin revoke --all --yes`,

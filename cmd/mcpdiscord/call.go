@@ -17,10 +17,12 @@ func (p *program) callCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "call TOOL [ARG…] [flags]",
 		Short: "Call a tool and print its answer",
-		Long: `Call a tool and print its answer: JSON, or its text. ARG is key=value, key:=json,
-key=@file, one JSON object, or - for an object on stdin; later ones override. The
-tool's schema says of what type a value is; key=null is null where it has that, and
-key=@@text begins with an @. Behind a TOOL, --help shows that tool's arguments.`,
+		Long: `Call a tool and print its answer: JSON, or its text.
+
+ARG is key=value, key:=json, key=@file, one JSON object, or - for an object on stdin;
+later ones override. The tool's schema says of what type a value is; key=null is null
+where it has that, and key=@@text begins with an @. Behind a TOOL, --help shows that
+tool's arguments.`,
 		Example: `  mcpdiscord call get_user_info
   mcpdiscord call get_user_info --jq .username
   mcpdiscord call list_guilds --login`,

@@ -21,8 +21,10 @@ func (p *program) completionCommand() *cobra.Command {
 		Use:   "completion SHELL [flags]",
 		Short: "Print a script that completes commands, tools and arguments",
 		Long: `Print a script with which a shell completes commands, flags, saved servers, tools and
-their arguments. SHELL is bash, zsh, fish or powershell. Tools are those of the list
-that tools and call keep: a completion asks no server and no keychain.
+their arguments.
+
+SHELL is bash, zsh, fish or powershell. Tools are those of the list that tools and call
+keep: a completion asks no server and no keychain.
 
   bash        mcpdiscord completion bash > ~/.local/share/bash-completion/completions/mcpdiscord
               without the package bash-completion, in ~/.bashrc:

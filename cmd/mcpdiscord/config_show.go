@@ -20,8 +20,10 @@ func (p *program) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show the configuration, and where each value comes from",
-		Long: `Show the configuration. A flag beats its variable, that beats the configuration file,
-and that beats the default.`,
+		Long: `Show the configuration.
+
+A flag beats its variable, that beats the configuration file, and that beats the
+default.`,
 		Example: `  mcpdiscord config show
   mcpdiscord config show serve --addr 127.0.0.1:9000
   mcpdiscord config path`,
@@ -63,10 +65,11 @@ func (p *program) configShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show [flags] [COMMAND [FLAG…]]",
 		Short: "Show every value in effect, with its origin",
-		Long: `Show every value in effect with its origin: flag, the name of a variable, the line of the
-configuration file, or default. With COMMAND and its flags: what that command line would
-use. Secrets are not shown, only which are set. Without a terminal: one line each, its
-fields separated by tabs.`,
+		Long: `Show every value in effect with its origin: flag, the name of a variable, the line of
+the configuration file, or default.
+
+With COMMAND and its flags: what that command line would use. Secrets are not shown,
+only which are set. Without a terminal: one line each, its fields separated by tabs.`,
 		Example: `  mcpdiscord config show
   mcpdiscord config show call --timeout 5s
   mcpdiscord config show --json serve`,

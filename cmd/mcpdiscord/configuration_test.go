@@ -84,6 +84,9 @@ func TestHelp(t *testing.T) {
 		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: its short text is a sentence without a full stop: %q", c.CommandPath(), c.Short)
 		}
+		if about, _, _ := strings.Cut(c.Long, "\n\n"); c.Long != "" && (!strings.HasSuffix(about, ".") || strings.Contains(strings.ReplaceAll(about, "\n", " "), ". ")) {
+			t.Errorf("%s: its help begins with other than one sentence: %q", c.CommandPath(), about)
+		}
 		if strings.Count(c.Example, "\n") < 2 {
 			t.Errorf("%s: it has fewer than three examples", c.CommandPath())
 		}

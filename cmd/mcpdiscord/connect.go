@@ -18,9 +18,10 @@ func (p *program) connectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connect [SERVER] [flags]",
 		Short: "Sign in to a server; on a terminal, open the TUI",
-		Long: `Sign in to a server with your browser and keep the tokens; on a terminal, open the
-TUI. SERVER is a URL or the name of a saved server. With --with-token no browser is
-needed: an access token is read from stdin, tried at the server, and kept.`,
+		Long: `Sign in to a server with your browser and keep the tokens; on a terminal, open the TUI.
+
+SERVER is a URL or the name of a saved server. With --with-token no browser is needed:
+an access token is read from stdin, tried at the server, and kept.`,
 		Example: `  mcpdiscord connect
   mcpdiscord connect https://mcp.example.com/mcp
   mcpdiscord connect https://mcp.example.com/mcp --with-token < token.txt

@@ -24,9 +24,10 @@ func (p *program) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show the whole flow on this machine, narrated",
-		Long: `Show the whole flow on this machine, narrated: a Discord emulator, the server, and
-a client that registers, signs in and calls a tool. It needs no account, network,
-keychain or browser, and leaves nothing behind.`,
+		Long: `Show the whole flow on this machine, narrated: a Discord emulator, the server, and a
+client that registers, signs in and calls a tool.
+
+It needs no account, network, keychain or browser, and leaves nothing behind.`,
 		Example: "  mcpdiscord demo\n  mcpdiscord demo --open      # then try it with your own browser\n  mcpdiscord demo | less",
 		GroupID: groupServe,
 		Args:    noArguments,

@@ -19,6 +19,7 @@ func (p *program) emulatorCommand() *cobra.Command {
 		Use:   "emulator [flags]",
 		Short: "Run the Discord emulator alone, to test any Discord OAuth program against",
 		Long: `Run the Discord emulator alone: a Discord that speaks Discord's HTTP on loopback.
+
 Any Discord OAuth program can sign in against it.
 
 ` + emulator.Help,

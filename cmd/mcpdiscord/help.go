@@ -25,7 +25,7 @@ func (p *program) help(cmd *cobra.Command, args []string) {
 func showHelp(cmd *cobra.Command, _ []string) {
 	everywhere := everywhereFlags(cmd)
 	var b strings.Builder
-	b.WriteString(strings.TrimRight(cmp.Or(cmd.Long, cmd.Short), "\n") + "\n\nUsage:\n  ")
+	b.WriteString(strings.TrimRight(cmp.Or(cmd.Long, cmd.Short+"."), "\n") + "\n\nUsage:\n  ")
 	if cmd.Runnable() {
 		b.WriteString(cmd.UseLine())
 	}
@@ -42,10 +42,9 @@ func showHelp(cmd *cobra.Command, _ []string) {
 	if !cmd.HasParent() {
 		b.WriteString(topicHelp())
 	}
+	b.WriteString(variableHelp(cmd))
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n\n\"%s COMMAND --help\" says more about a command.", cmd.CommandPath())
-	} else {
-		b.WriteString(variableHelp(cmd))
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), b.String())
 }

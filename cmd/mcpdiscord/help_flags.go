@@ -88,6 +88,10 @@ func variableHelp(cmd *cobra.Command) string {
 	if extra := cmd.Annotations[variables]; extra != "" {
 		b.WriteString("  " + strings.ReplaceAll(extra, "\n", "\n  ") + "\n")
 	}
+	if cmd.Flags().Lookup("oauth-client-id") != nil {
+		b.WriteString("  MCPDISCORD_OAUTH_CLIENT_SECRET: the secret of --oauth-client-id\n")
+	}
+	b.WriteString("  NO_COLOR, CLICOLOR_FORCE: no color, color always\n")
 	b.WriteString("  any other flag --a-b is MCPDISCORD_A_B, or a-b in config.yaml")
 	return b.String()
 }

@@ -16,9 +16,10 @@ func (p *program) logoutCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logout [SERVER] [flags]",
 		Short: "Sign out: revoke the tokens and forget them",
-		Long: `Sign out: revoke the tokens, and forget them and the server. With --all of every saved
-server: each is said, one that fails does not stop the others, and the exit code is the
-worst of them.`,
+		Long: `Sign out: revoke the tokens, and forget them and the server.
+
+With --all of every saved server: each is said, one that fails does not stop the others,
+and the exit code is the worst of them.`,
 		Example: `  mcpdiscord logout
   mcpdiscord logout https://mcp.example.com/mcp
   mcpdiscord logout --all --timeout 5s`,

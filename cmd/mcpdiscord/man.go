@@ -18,8 +18,9 @@ func (p *program) manCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "man [COMMAND…] [flags]",
 		Short: "Print a manual page",
-		Long: `Print the manual page of the program, or of a command. With --dir all pages are
-written there, for a package.`,
+		Long: `Print the manual page of the program, or of a command.
+
+With --dir all pages are written there, for a package.`,
 		Example: `  mcpdiscord man | man -l -
   mcpdiscord man call | man -l -
   mcpdiscord man --dir /usr/local/share/man/man1`,
@@ -87,7 +88,7 @@ func manPage(cmd *cobra.Command) string {
 	}
 	r.line(".B", use)
 	r.line(".SH", "DESCRIPTION")
-	r.verbatim(cmp.Or(cmd.Long, cmd.Short))
+	r.verbatim(cmp.Or(cmd.Long, cmd.Short+"."))
 	r.commands(cmd)
 	for _, g := range flagGroups {
 		r.flags(g.title, groupFlags(cmd, g.flags))

@@ -42,8 +42,10 @@ func (p *program) promptCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prompt NAME [ARG…] [flags]",
 		Short: "Fill in a prompt and print its messages",
-		Long: `Fill in a prompt and print its messages. ARG is key=value, key=@file, one JSON
-object, or - for an object on stdin; later ones override.`,
+		Long: `Fill in a prompt and print its messages.
+
+ARG is key=value, key=@file, one JSON object, or - for an object on stdin; later ones
+override.`,
 		Example: `  mcpdiscord prompt summarize
   mcpdiscord prompt review language=Go code=@main.go
   mcpdiscord prompt review code=@main.go --jq '.messages[0].content.text'`,

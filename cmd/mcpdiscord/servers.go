@@ -27,9 +27,11 @@ func (p *program) serversCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "servers [flags]",
 		Short: "List the saved servers; name them, choose the default, remove them",
-		Long: `List the servers that were connected to. Where no SERVER is given, the one marked with a *
-is meant, which servers default chose, else the one last connected to. Without a
-terminal: one line each, its fields separated by tabs.`,
+		Long: `List the servers that were connected to.
+
+Where no SERVER is given, the one marked with a * is meant, which servers default chose,
+else the one last connected to. Without a terminal: one line each, its fields separated
+by tabs.`,
 		Example: `  mcpdiscord servers
   mcpdiscord servers name https://mcp.example.com/mcp work
   mcpdiscord servers default work`,
@@ -51,9 +53,10 @@ func (p *program) serversNameCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "name SERVER NAME [flags]",
 		Short: "Name a server, for wherever a SERVER is wanted",
-		Long: `Name a server: from then on the name does wherever a SERVER is wanted. SERVER is a URL,
-also of a server that was not connected to yet, or its former name. An empty NAME takes
-the name away.`,
+		Long: `Name a server: from then on the name does wherever a SERVER is wanted.
+
+SERVER is a URL, also of a server that was not connected to yet, or its former name. An
+empty NAME takes the name away.`,
 		Example: `  mcpdiscord servers name https://mcp.example.com/mcp work
   mcpdiscord servers name work office
   mcpdiscord servers name office ''`,
@@ -73,8 +76,9 @@ func (p *program) serversDefaultCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "default SERVER [flags]",
 		Short: "Choose the server that is meant where none is given",
-		Long: `Choose the server that is meant where no SERVER is given. An empty SERVER takes the
-choice back: then it is the one last connected to.`,
+		Long: `Choose the server that is meant where no SERVER is given.
+
+An empty SERVER takes the choice back: then it is the one last connected to.`,
 		Example: `  mcpdiscord servers default https://mcp.example.com/mcp
   mcpdiscord servers default work
   mcpdiscord servers default ''`,
@@ -94,8 +98,10 @@ func (p *program) serversRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove SERVER [flags]",
 		Short: "Forget a server that nobody is signed in to",
-		Long: `Forget a server, with its name and what is kept of it. One that somebody is signed in to
-is not forgotten: logout revokes the tokens and forgets it then.`,
+		Long: `Forget a server, with its name and what is kept of it.
+
+One that somebody is signed in to is not forgotten: logout revokes the tokens and
+forgets it then.`,
 		Example: `  mcpdiscord servers remove work
   mcpdiscord servers remove https://mcp.example.com/mcp
   mcpdiscord logout work          # of one that somebody is signed in to`,

@@ -24,9 +24,7 @@ const defaultServer = "http://localhost:8000/mcp"
 
 // clientVariables are what the commands that may sign in read.
 const clientVariables = `MCPDISCORD_TOKEN: an access token to use as it is
-MCPDISCORD_OAUTH_CLIENT_SECRET: the secret of --oauth-client-id
-BROWSER: the command that opens addresses
-NO_COLOR, CLICOLOR_FORCE: no color, color always`
+BROWSER: the command that opens addresses`
 
 // The values of --grant, as OAuth names them.
 const (

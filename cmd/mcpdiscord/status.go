@@ -17,9 +17,11 @@ func (p *program) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [SERVER] [flags]",
 		Short: "Say who is signed in to a server",
-		Long: `Say who is signed in to a server, and for how long. The server is asked whether the
-sign-in is still good: exit code 4 means that it cannot be used, 5 that the server
-could not be asked; then what is saved is printed all the same.`,
+		Long: `Say who is signed in to a server, and for how long.
+
+The server is asked whether the sign-in is still good: exit code 4 means that it cannot
+be used, 5 that the server could not be asked; then what is saved is printed all the
+same.`,
 		Example: `  mcpdiscord status
   mcpdiscord status https://mcp.example.com/mcp
   mcpdiscord status --json`,

@@ -24,8 +24,10 @@ func (p *program) tokenCommand() *cobra.Command {
 		Use:   "token [SERVER] [flags]",
 		Short: "Print the access token, for another program",
 		Long: `Print the access token and nothing else, for another program; a token that has ended is
-renewed first. Whoever has it can do what you can: hand it over in a pipe or a variable,
-never as an argument. No sign-in is started: exit code 4 means that one is needed.`,
+renewed first.
+
+Whoever has it can do what you can: hand it over in a pipe or a variable, never as an
+argument. No sign-in is started: exit code 4 means that one is needed.`,
 		Example: `  MCPDISCORD_TOKEN=$(mcpdiscord token --min-ttl 5m) ./nightly-job
   curl -H @<(printf 'Authorization: Bearer %s' "$(mcpdiscord token)") https://mcp.example.com/api
   mcpdiscord token --claims`,
