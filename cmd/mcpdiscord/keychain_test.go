@@ -14,16 +14,21 @@ import (
 )
 
 // TestKeychain runs the program against a real Secret Service
-// (scripts/with-keyring.sh): one sign-in, then many processes at once, with a
-// token that is expired all the time. They share their refreshes: all of them
-// answer, nobody opens a browser, and no login is lost.
+// (scripts/with-keyring.sh): one sign-in, then many processes at once, when its
+// token has expired. One of them refreshes, all of them answer, and nobody opens
+// a browser.
 func TestKeychain(t *testing.T) {
 	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
 		t.Fatal("there is no session bus: run scripts/with-keyring.sh go test -tags keychain …")
 	}
-	// So short a life is always in need of a renewal.
-	mcpURL := startServe(t, "--dev", "--access-token-ttl", "2s")
+	const life = time.Second
 	home := t.TempDir()
+	audit := filepath.Join(home, "audit")
+	serve := func(flags ...string) (mcpURL string, stop func()) {
+		return startServeWith(t, map[string]string{"GOGC": "100"}, filepath.Join(home, "log"),
+			append([]string{"--dev", "--emulator-addr", "127.0.0.1:0", "--store", "bolt:" + filepath.Join(home, "store.db"), "--audit-log", audit}, flags...)...)
+	}
+	mcpURL, stop := serve("--access-token-ttl", life.String())
 	tabs := filepath.Join(home, "tabs")
 	mcpdiscord := func(args ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), "mcpdiscord", args...)
@@ -40,21 +45,27 @@ func TestKeychain(t *testing.T) {
 	if found, err := exec.Command("secret-tool", "search", "--all", "service", "mcpdiscord").CombinedOutput(); err != nil || !bytes.Contains(found, []byte("attribute.service = mcpdiscord")) {
 		t.Errorf("the keychain has no item of ours: %v\n%s", err, found)
 	}
-	waitFor(t, "the token's end", expired(2*time.Second))
+	ended := expired(life)
+	stop()
+	// The next token lives on, so that one refresh is enough for all.
+	_, port, _ := strings.Cut(strings.TrimSuffix(mcpURL, "/mcp"), "://")
+	serve("--addr", strings.Replace(port, "localhost", "127.0.0.1", 1))
+	waitFor(t, "the token's end", ended)
+	before := refreshes(t, audit)
 
 	const processes = 50
 	var all sync.WaitGroup
-	limit := make(chan struct{}, 10) // at a time: the machine has two cores
 	for range processes {
 		all.Go(func() {
-			limit <- struct{}{}
-			defer func() { <-limit }()
 			if out, err := mcpdiscord("call", "get_user_info"); err != nil || !strings.Contains(out, "nelly") {
 				t.Errorf("call: %v\n%s", err, out)
 			}
 		})
 	}
 	all.Wait()
+	if n := refreshes(t, audit) - before; n != 1 {
+		t.Errorf("%d refreshes, want 1", n)
+	}
 	if text, err := os.ReadFile(tabs); err != nil || strings.Count(string(text), "\n") != 1 {
 		t.Errorf("browsers were opened: %v\n%s", err, text)
 	}
@@ -64,6 +75,21 @@ func TestKeychain(t *testing.T) {
 	if found, _ := exec.Command("secret-tool", "search", "--all", "service", "mcpdiscord").Output(); len(found) > 0 {
 		t.Errorf("logout left something in the keychain:\n%s", found)
 	}
+}
+
+// refreshes counts the exchanges of a refresh token in an audit log, also those
+// that were refused or answered twice.
+func refreshes(t *testing.T, audit string) int {
+	t.Helper()
+	text, err := os.ReadFile(audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, event := range []string{"refreshed", "repeated", "replayed", "refused"} {
+		n += strings.Count(string(text), `"event":"`+event+`"`)
+	}
+	return n
 }
 
 // expired holds once d has passed since it was made.
