@@ -103,34 +103,6 @@ func (m *model) pressFilter(msg tea.KeyPressMsg) {
 	}
 }
 
-func (m *model) pressForm(msg tea.KeyPressMsg) tea.Cmd {
-	f := m.form()
-	switch msg.String() {
-	case "esc":
-		m.screen = screenTools
-	case "ctrl+s":
-		return m.submit()
-	case "enter":
-		if f.last() {
-			return m.submit()
-		}
-		f.move(1)
-	case "down", "tab":
-		f.move(1)
-	case "up", "shift+tab":
-		f.move(-1)
-	case "pgdown":
-		f.move(5)
-	case "pgup":
-		f.move(-5)
-	default:
-		if !f.key(m.cells, msg) && msg.Text != "" && !f.inputs[f.focus].picks() {
-			m.notice = "the field is full"
-		}
-	}
-	return nil
-}
-
 func (m *model) paste(text string) {
 	if m.tooSmall() {
 		return
