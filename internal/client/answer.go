@@ -22,6 +22,7 @@ type operation struct {
 	answers int
 	renewed bool
 	signIns int
+	quiet   bool // no sign-in, whatever the configuration says
 }
 
 func (s *signer) begin() *operation {
@@ -61,7 +62,7 @@ func (s *signer) answer(ctx context.Context, op *operation, ch *challenge) error
 			return err
 		}
 	}
-	if !s.cfg.SignIn && !s.cfg.ClientCredentials {
+	if !s.cfg.ClientCredentials && (!s.cfg.SignIn || op.quiet) {
 		if ch.status == http.StatusForbidden {
 			return s.missingScopes(ch)
 		}
@@ -71,6 +72,27 @@ func (s *signer) answer(ctx context.Context, op *operation, ch *challenge) error
 		return &Error{Kind: KindAuth, Message: s.server + " keeps refusing a sign-in that just succeeded", Err: ch}
 	}
 	return s.signIn(ctx, op, ch)
+}
+
+// reload adopts a sign-in that another process made since the token bad was
+// sent, if there is one.
+func (s *signer) reload(ctx context.Context, bad string) (found bool, err error) {
+	if s.cfg.given() {
+		return false, nil
+	}
+	if err := s.enter(ctx); err != nil {
+		return false, err
+	}
+	defer s.leave()
+	saved, err := s.saved(ctx)
+	if err != nil || saved == nil || !s.ours(saved) || saved.AccessToken == bad {
+		return false, err
+	}
+	if !s.alive(saved) && saved.RefreshToken == "" {
+		return false, nil
+	}
+	s.adopt(saved)
+	return true, nil
 }
 
 // signedOut is the error for a sign-in that is needed and not allowed here.

@@ -105,7 +105,7 @@ func unavailableStatus(status int) bool {
 
 // explainNetwork puts a failed connection into words. The cause's own text may
 // hold a URL with secrets, so none of it is used.
-func explainNetwork(what string, err error) error {
+func explainNetwork(what string, err error) *Error {
 	e := &Error{Kind: KindUnavailable, Message: what, Hint: "check that it is running and that the network works", Err: err}
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError

@@ -199,16 +199,22 @@ func (t *trace) saw(resp *http.Response) io.ReadCloser {
 	defer t.mu.Unlock()
 	t.status = resp.StatusCode
 	t.html = kind == "text/html"
-	t.retry = 0
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		t.retry = time.Duration(min(seconds, 24*3600)) * time.Second
-	}
+	t.retry = retryAfter(resp.Header)
 	if t.stopped == nil && (unavailableStatus(resp.StatusCode) || t.opening && resp.StatusCode >= 500) {
 		t.stopped = &statusError{resp.StatusCode}
 	}
 	body := &tapped{trace: t, body: resp.Body, stream: kind == "text/event-stream"}
 	t.bodies = append(t.bodies, body)
 	return body
+}
+
+// retryAfter is how long a server asks to wait; 0 when it does not.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || seconds <= 0 {
+		return 0
+	}
+	return time.Duration(min(seconds, 24*3600)) * time.Second
 }
 
 // statusError is an HTTP status that ended an operation.
