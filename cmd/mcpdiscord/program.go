@@ -18,11 +18,12 @@ import (
 // writes, and the environment. Only this package reads the environment and the
 // terminal; everything below gets what it needs as arguments.
 type program struct {
-	name   string // as it was invoked, for hints
-	in     *os.File
-	out    *os.File
-	err    *os.File
-	getenv func(string) string
+	name    string // as it was invoked, for hints
+	invoked string // the same with its directory, if that was given
+	in      *os.File
+	out     *os.File
+	err     *os.File
+	getenv  func(string) string
 
 	environ []string // all of the environment, for what describes the terminal
 
@@ -39,11 +40,12 @@ type program struct {
 }
 
 func newProgram(args []string, getenv func(string) string, environ []string) *program {
-	name := "mcpdiscord"
+	name, invoked := "mcpdiscord", "mcpdiscord"
 	if len(args) > 0 && args[0] != "" {
+		invoked = args[0]
 		name = strings.TrimSuffix(filepath.Base(args[0]), ".exe")
 	}
-	return &program{name: name, in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: getenv, environ: environ, origins: map[*pflag.Flag]origin{}}
+	return &program{name: name, invoked: invoked, in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: getenv, environ: environ, origins: map[*pflag.Flag]origin{}}
 }
 
 // run executes one command line and returns the exit code.
@@ -118,7 +120,7 @@ func (p *program) root() *cobra.Command {
 	root.SetHelpCommand(p.helpCommand())
 	root.AddCommand(
 		p.demoCommand(), p.serveCommand(), p.emulatorCommand(),
-		p.connectCommand(), p.toolsCommand(), p.callCommand(),
+		p.connectCommand(), p.toolsCommand(), p.callCommand(), p.bridgeCommand(),
 		p.resourcesCommand(), p.readCommand(), p.promptsCommand(), p.promptCommand(),
 		p.statusCommand(), p.tokenCommand(), p.serversCommand(), p.logoutCommand(),
 		p.adminCommand(), p.configCommand(),

@@ -46,6 +46,7 @@ type clientOptions struct {
 	headerLines        []string
 	header             http.Header // from headerLines, by prepare
 	debug              bool
+	piped              bool // stdin has messages, and no person's words
 	output             outputFlags
 }
 
@@ -223,7 +224,7 @@ func (p *program) clientConfig(o *clientOptions, serverURL string, cache *tokenc
 			return err
 		}
 	}
-	if !isTerminal(p.in) {
+	if o.piped || !isTerminal(p.in) {
 		return cfg, func() {}
 	}
 	lines, stopReading := p.pastedLines()
