@@ -45,24 +45,62 @@ func OpenBrowser(ctx context.Context, address string, env BrowserEnvironment) er
 	if u.Scheme != "https" && !isLoopback(u.Hostname()) {
 		return errors.New("refusing to open an address: it is not https")
 	}
-	if words := strings.Fields(env.Getenv("BROWSER")); len(words) > 0 {
+	words, err := env.choose()
+	if err != nil {
+		return err
+	}
+	if len(words) > 0 {
 		return runBrowser(ctx, words, address)
-	}
-	if env.Getenv("SSH_CONNECTION") != "" || env.Getenv("SSH_TTY") != "" {
-		return ErrNoBrowser
-	}
-	switch first(env.GOOS, runtime.GOOS) {
-	case "windows", "darwin":
-	default:
-		if env.Getenv("DISPLAY") == "" && env.Getenv("WAYLAND_DISPLAY") == "" {
-			return ErrNoBrowser
-		}
 	}
 	desktop := env.Desktop
 	if desktop == nil {
 		desktop = openDesktop
 	}
 	return bounded(ctx, func() error { return desktop(address) })
+}
+
+// choose gives the words of the command in BROWSER; none: the desktop's browser.
+func (env BrowserEnvironment) choose() ([]string, error) {
+	if words := strings.Fields(env.Getenv("BROWSER")); len(words) > 0 {
+		return words, nil
+	}
+	if env.Getenv("SSH_CONNECTION") != "" || env.Getenv("SSH_TTY") != "" {
+		return nil, ErrNoBrowser
+	}
+	switch first(env.GOOS, runtime.GOOS) {
+	case "windows", "darwin":
+	default:
+		if env.Getenv("DISPLAY") == "" && env.Getenv("WAYLAND_DISPLAY") == "" {
+			return nil, ErrNoBrowser
+		}
+	}
+	return nil, nil
+}
+
+// desktopBrowsers are the programs that pkg/browser tries where the system has
+// no way of its own.
+var desktopBrowsers = []string{"xdg-open", "x-www-browser", "www-browser"}
+
+// Browser is the program that OpenBrowser would run; "": the system's own way.
+// It runs nothing. A program that is not there is an [exec.Error].
+func Browser(env BrowserEnvironment) (string, error) {
+	words, err := env.choose()
+	if err != nil {
+		return "", err
+	}
+	if len(words) > 0 {
+		_, err := exec.LookPath(words[0])
+		return words[0], err
+	}
+	if goos := first(env.GOOS, runtime.GOOS); goos == "windows" || goos == "darwin" {
+		return "", nil
+	}
+	for _, name := range desktopBrowsers {
+		if _, err := exec.LookPath(name); err == nil {
+			return name, nil
+		}
+	}
+	return "", &exec.Error{Name: strings.Join(desktopBrowsers, ", "), Err: exec.ErrNotFound}
 }
 
 // runBrowser runs a command without a shell. %s in it stands for the URL, which

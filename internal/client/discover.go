@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -130,6 +127,8 @@ type resourceMetadata struct {
 	Resource             string   `json:"resource"`
 	AuthorizationServers []string `json:"authorization_servers"`
 	ScopesSupported      []string `json:"scopes_supported"`
+
+	place string // where it was found
 }
 
 type serverMetadata struct {
@@ -143,6 +142,8 @@ type serverMetadata struct {
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
 	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
 	MetadataDocuments     bool     `json:"client_id_metadata_document_supported"`
+
+	place string // where it was found
 }
 
 // discover finds the authorization server of the MCP server. What the documents
@@ -157,22 +158,56 @@ func (s *signer) discover(ctx context.Context, ch *challenge, known string) (*au
 	if resource == nil {
 		return s.undescribed(ctx, known)
 	}
-	if len(resource.AuthorizationServers) == 0 {
-		return nil, s.misfit("names no authorization server")
-	}
-	issuer := resource.AuthorizationServers[0]
-	if slices.Contains(resource.AuthorizationServers, known) {
-		issuer = known
+	issuer, err := s.issuerOf(resource, known)
+	if err != nil {
+		return nil, err
 	}
 	meta, err := s.serverMetadata(ctx, issuer)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkIssuer(meta, issuer); err != nil {
+		return nil, err
+	}
 	return s.authority(resource, meta)
+}
+
+// issuerOf is the authorization server to sign in at, of those that the
+// resource names.
+func (s *signer) issuerOf(resource *resourceMetadata, known string) (string, error) {
+	if len(resource.AuthorizationServers) == 0 {
+		return "", s.misfit("names no authorization server")
+	}
+	if slices.Contains(resource.AuthorizationServers, known) {
+		return known, nil
+	}
+	return resource.AuthorizationServers[0], nil
 }
 
 // authority holds what the documents say to what can be used.
 func (s *signer) authority(resource *resourceMetadata, meta *serverMetadata) (*authority, error) {
+	a, err := s.endpoints(resource, meta)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkPKCE(meta); err != nil {
+		return nil, err
+	}
+	s.log.Debug("found the authorization server", "issuer", a.issuer)
+	return a, nil
+}
+
+// checkPKCE refuses a server without S256 (RFC 7636), as the MCP specification
+// wants it.
+func (s *signer) checkPKCE(meta *serverMetadata) error {
+	if !slices.Contains(meta.ChallengeMethods, "S256") && !s.cfg.ClientCredentials {
+		return s.misfit("does not support PKCE with S256")
+	}
+	return nil
+}
+
+// endpoints is the authority with the endpoints that can be used.
+func (s *signer) endpoints(resource *resourceMetadata, meta *serverMetadata) (*authority, error) {
 	a := &authority{
 		resource:      resource.Resource,
 		scopes:        validScopes(resource.ScopesSupported),
@@ -201,13 +236,9 @@ func (s *signer) authority(resource *resourceMetadata, meta *serverMetadata) (*a
 		}
 		*endpoint.to = endpoint.raw
 	}
-	if !slices.Contains(meta.ChallengeMethods, "S256") && !s.cfg.ClientCredentials {
-		return nil, s.misfit("does not support PKCE with S256") // RFC 7636; the MCP specification says refuse
-	}
 	if !a.offlineAccess { // the resource has no say in it
 		a.scopes = slices.DeleteFunc(a.scopes, func(scope string) bool { return scope == "offline_access" })
 	}
-	s.log.Debug("found the authorization server", "issuer", a.issuer)
 	return a, nil
 }
 
@@ -244,6 +275,7 @@ func (s *signer) resourceMetadata(ctx context.Context, ch *challenge) (*resource
 		if !slices.Contains(allowed, doc.Resource) {
 			return nil, s.elsewhere(doc.Resource)
 		}
+		doc.place = place
 		return &doc, nil
 	}
 	if ch.metadata != "" {
@@ -282,8 +314,7 @@ func (s *signer) resources() []string {
 }
 
 // serverMetadata fetches RFC 8414's document, or OpenID Connect Discovery's,
-// in the order of the MCP specification. The issuer in it must be the one it
-// was looked for under, byte for byte.
+// in the order of the MCP specification. See checkIssuer.
 func (s *signer) serverMetadata(ctx context.Context, issuer string) (*serverMetadata, error) {
 	u, err := s.reach.check(issuer)
 	if err != nil || u.RawQuery != "" {
@@ -306,89 +337,17 @@ func (s *signer) serverMetadata(ctx context.Context, issuer string) (*serverMeta
 		if !found {
 			continue
 		}
-		if doc.Issuer != issuer {
-			return nil, s.misfit("calls itself %q instead of %q", brief(doc.Issuer), brief(issuer))
-		}
+		doc.place = place
 		return &doc, nil
 	}
 	return nil, s.misfit("leads to %q, which publishes no metadata (RFC 8414)", brief(issuer))
 }
 
-// fetch reads a bounded JSON document. A 4xx means that there is none.
-func (s *signer) fetch(ctx context.Context, client *http.Client, place string, doc any) (found bool, err error) {
-	u, err := s.reach.check(place)
-	if err != nil {
-		return false, s.misfit("is described at an address that cannot be used: %v", err)
+// checkIssuer refuses metadata of another issuer than it was looked for under,
+// byte for byte.
+func (s *signer) checkIssuer(meta *serverMetadata, issuer string) error {
+	if meta.Issuer != issuer {
+		return s.misfit("calls itself %q instead of %q", brief(meta.Issuer), brief(issuer))
 	}
-	ctx, cancel := context.WithTimeout(ctx, oauthTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return false, s.misfit("is described at an address that cannot be used")
-	}
-	req.Header.Set("Accept", "application/json")
-	resp, err := s.send(client, req)
-	if err != nil {
-		return false, err
-	}
-	defer resp.Body.Close()
-	switch {
-	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
-		return false, s.unavailable(fmt.Sprintf("%s answered %d", u.Host, resp.StatusCode), nil)
-	case resp.StatusCode >= 400:
-		return false, nil
-	case resp.StatusCode != http.StatusOK:
-		return false, s.misfit("is described at %s, which answered %d", u.Host, resp.StatusCode)
-	}
-	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && strings.HasPrefix(kind, "text/html") {
-		return false, nil // a site that answers every path with a page
-	}
-	body, err := readBounded(resp.Body)
-	if err != nil {
-		return false, s.unreadable(u, err)
-	}
-	if err := json.Unmarshal(body, doc); err != nil {
-		return false, s.misfit("is described at %s by something that is not JSON", u.Host)
-	}
-	return true, nil
+	return nil
 }
-
-var errTooLarge = errors.New("the answer is too large")
-
-// readBounded reads an OAuth answer whole.
-func readBounded(body io.Reader) ([]byte, error) {
-	read, err := io.ReadAll(io.LimitReader(body, maxDocument+1))
-	if err == nil && len(read) > maxDocument {
-		err = errTooLarge
-	}
-	return read, err
-}
-
-// unreadable is the error for an answer that broke off or does not end.
-func (s *signer) unreadable(from *url.URL, err error) error {
-	if errors.Is(err, errTooLarge) {
-		return s.misfit("leads to %s, whose answer does not end", from.Host)
-	}
-	return s.unavailable(from.Host+" broke off", err)
-}
-
-// send does one OAuth request and puts its failure into words. The words hold
-// the host alone: paths and queries may be secrets.
-func (s *signer) send(client *http.Client, req *http.Request) (*http.Response, error) {
-	req.Header.Set("User-Agent", userAgent(s.cfg.Version))
-	resp, err := client.Do(req)
-	if err == nil {
-		s.log.Debug("oauth request", "method", req.Method, "host", req.URL.Host, "path", req.URL.Path, "status", resp.StatusCode)
-		return resp, nil
-	}
-	var refused *refusedURL
-	switch {
-	case errors.As(err, &refused):
-		return nil, s.misfit("leads to an address that cannot be used: %v", refused.why)
-	case errors.Is(err, errRedirect):
-		return nil, s.misfit("leads from %s to somewhere else, too often or with what is meant for it alone", req.URL.Host)
-	}
-	return nil, s.unavailable("cannot reach "+req.URL.Host, err)
-}
-
-func userAgent(version string) string { return "mcpdiscord/" + version }

@@ -116,6 +116,17 @@ func (s *signer) sameIssuer(ctx context.Context, known tokencache.Key, issuer st
 // specification: the one registered beforehand, the one that a metadata
 // document describes, a new registration for this redirect URI (RFC 7591).
 func (s *signer) register(ctx context.Context, a *authority, redirect string) (*tokencache.Session, error) {
+	session, err := s.beforehand(a, redirect)
+	if err != nil || session.ClientID != "" {
+		return session, err
+	}
+	session, err = s.registerAnew(ctx, a, session)
+	return session, s.wrongGuess(a, err)
+}
+
+// beforehand is a sign-in as the client that needs no registration. Without a
+// client ID it needs one, and can have it.
+func (s *signer) beforehand(a *authority, redirect string) (*tokencache.Session, error) {
 	session := a.session(redirect)
 	switch {
 	case s.cfg.ClientID != "":
@@ -138,8 +149,7 @@ func (s *signer) register(ctx context.Context, a *authority, redirect string) (*
 		}
 		return nil, &Error{Kind: KindAuth, Message: s.server + " wants a client that was registered beforehand", Hint: hint}
 	}
-	session, err := s.registerAnew(ctx, a, session)
-	return session, s.wrongGuess(a, err)
+	return session, nil
 }
 
 // session is a sign-in at the authority that has just begun.

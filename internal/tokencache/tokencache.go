@@ -166,6 +166,12 @@ func (c *Cache) Load(ctx context.Context, key Key) (*Session, error) {
 	return c.backend(store).load(ctx, key)
 }
 
+// Where says where the session of a resource is, or would be, kept. It asks no
+// keychain anything but whether it exists.
+func (c *Cache) Where(ctx context.Context, resource string) (Store, error) {
+	return c.choose(ctx, resource)
+}
+
 // Unlock meets the keychain's prompt, if there is one to meet, so that calls
 // under the lock find it unlocked. With other stores it does nothing.
 func (c *Cache) Unlock(ctx context.Context, key Key) error {
