@@ -6,10 +6,12 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/tokencache"
 )
 
 // The tests here are named after the promises of the command line.
@@ -262,6 +264,54 @@ func TestPromise6OneRefresh(t *testing.T) {
 	all.Wait()
 	want(t, "refreshes", f.refreshes(), 1)
 	want(t, "browsers", r.opened(), 1)
+}
+
+// Also processes that never knew another token than the expired one, and where
+// tokens live for seconds.
+func TestPromise6ShortLivedToken(t *testing.T) {
+	t.Parallel()
+	const processes = 6
+	f := newFake(t)
+	f.lifetime = 3
+	r := newRig(t, f)
+	r.connect(t)
+	r.advance(2 * time.Hour)
+	together := &meeting{Cache: r.cache, all: make(chan struct{})}
+	together.missing.Store(processes)
+	r.Cache = together
+	var all sync.WaitGroup
+	for range processes {
+		all.Go(func() {
+			conn, err := client.Connect(t.Context(), r.Config)
+			if err != nil {
+				t.Error(explain(err))
+				return
+			}
+			_ = conn.Close()
+		})
+	}
+	all.Wait()
+	want(t, "refreshes", f.refreshes(), 1)
+	want(t, "browsers", r.opened(), 1)
+}
+
+// meeting is a cache whose lock nobody takes before all have come for it.
+type meeting struct {
+	client.Cache
+	missing atomic.Int32
+	all     chan struct{}
+}
+
+func (m *meeting) Lock(ctx context.Context, key tokencache.Key) (func(), error) {
+	if m.missing.Add(-1) == 0 {
+		close(m.all)
+	}
+	select {
+	case <-m.all:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return m.Cache.Lock(ctx, key)
 }
 
 func TestPromise9NothingLeft(t *testing.T) {

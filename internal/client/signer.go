@@ -250,10 +250,12 @@ func (s *signer) renew(ctx context.Context, bad string) (ok bool, err error) {
 		s.adopt(nil) // signed out by another process, or in as another client
 		return false, nil
 	}
-	if saved.AccessToken != bad && s.alive(saved) {
-		s.log.Debug("adopted the token of another process", "server", s.server)
-		s.adopt(saved)
-		return true, nil
+	if saved.AccessToken != bad {
+		s.adopt(saved) // first: how long it lives says how much must be left
+		if s.alive(saved) {
+			s.log.Debug("adopted the token of another process", "server", s.server)
+			return true, nil
+		}
 	}
 	if !renewable(saved) {
 		s.adopt(saved)
