@@ -170,11 +170,17 @@ type serving struct {
 	store  *store.Opened
 }
 
+// count counts for all servers that share the store. It is there before Discord
+// is called.
+func (s *serving) count(ctx context.Context, key string, window time.Duration) (int64, error) {
+	return s.store.Incr(ctx, key, window)
+}
+
 // upstream is Discord, as the flags name it.
-func (o *serveOptions) upstream(observe discord.Observe, logger *slog.Logger) (*discord.Client, error) {
+func (o *serveOptions) upstream(count discord.Count, observe discord.Observe, logger *slog.Logger) (*discord.Client, error) {
 	upstream, err := discord.New(discord.Config{
 		URL: o.discordURL, ClientID: o.clientID, ClientSecret: o.clientSecret,
-		RedirectURI: o.baseURL + o.redirectPath, Version: buildVersion(), Observe: observe, Logger: logger,
+		RedirectURI: o.baseURL + o.redirectPath, Version: buildVersion(), Count: count, Observe: observe, Logger: logger,
 	})
 	if err != nil {
 		return nil, usageError("the Discord application is not usable: "+err.Error(), guide, err)
@@ -192,7 +198,7 @@ func newServing(ctx context.Context, o *serveOptions, logger *slog.Logger, seen 
 	if err := o.door.open(o.baseURL, logger); err != nil {
 		return nil, err
 	}
-	upstream, err := o.upstream(seen.discord(), logger)
+	upstream, err := o.upstream(s.count, seen.discord(), logger)
 	if err != nil {
 		return nil, err
 	}

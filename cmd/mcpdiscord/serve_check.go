@@ -181,7 +181,7 @@ func (c *checkup) store(ctx context.Context, o *serveOptions, placed bool, logge
 
 // discord asks Discord about the application.
 func (c *checkup) discord(ctx context.Context, o *serveOptions) {
-	upstream, err := o.upstream(nil, nil)
+	upstream, err := o.upstream(nil, nil, nil)
 	if err == nil {
 		err = probe(ctx, upstream, true, slog.New(slog.DiscardHandler))
 	}

@@ -2,9 +2,15 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/discord/emulator"
 )
 
 // Where records are kept: the flag, its variable, the seed's names, a file.
@@ -56,5 +62,28 @@ func TestCompleteStore(t *testing.T) {
 				t.Errorf("the error repeats a secret: %s", refused.message)
 			}
 		})
+	}
+}
+
+// What Discord refuses is counted where all servers that share the store see it.
+func TestRefusalsAreCountedInTheStore(t *testing.T) {
+	t.Parallel()
+	_, url, stop, err := emulator.Start(emulator.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	redis := miniredis.RunT(t)
+	key := [][]byte{[]byte(strings.Repeat("k", 32))}
+	o := &serveOptions{
+		clientID: emulator.DefaultClientID, clientSecret: "wrong", discordURL: url, baseURL: "http://localhost:8000", redirectPath: "/auth/callback",
+		store: "redis://" + redis.Addr(), signingKeys: key, encryptionKeys: key,
+	}
+	var refused *userError
+	if _, err := newServing(t.Context(), o, slog.New(slog.DiscardHandler), &observing{}); !errors.As(err, &refused) || !strings.Contains(refused.message, "client id and secret") {
+		t.Fatalf("a wrong secret: %v", err)
+	}
+	if keys := redis.Keys(); !slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, ":n:discord refusals ") }) {
+		t.Errorf("Redis has %q", keys)
 	}
 }

@@ -34,10 +34,6 @@ const (
 // maxWait is how long a call may queue for its turn before it fails instead.
 var maxWait = [classes]time.Duration{5 * time.Second, 3 * time.Second, 3 * time.Second}
 
-// maxBad is how many answers of 401, 403 and 429 in ten minutes each class may
-// see before it stops. Discord bans the address at 10,000.
-var maxBad = [classes]int{2000, 1500, 1000}
-
 var (
 	errOverBudget = errors.New("outbound budget is spent")
 	errHeld       = errors.New("held back after an answer of 429")
@@ -52,11 +48,10 @@ type budget struct {
 	now     func() time.Time
 	log     *slog.Logger
 	buckets *buckets
+	breaker *breaker
 	turns   [classes][]*rate.Limiter // all of them must agree, the narrowest first
 	mu      sync.Mutex
 	holds   map[holdKey]time.Time // until when
-	bad     [11]badMinute         // ten whole minutes and the one that runs
-	opened  [classes]bool         // for one log line per opening
 }
 
 // holdKey names what a 429 forbids: everything, a path, or a path for the
@@ -66,12 +61,7 @@ type holdKey struct {
 	token [sha256.Size]byte // zero: everyone
 }
 
-type badMinute struct {
-	minute int64
-	count  int
-}
-
-func newBudget(now func() time.Time, log *slog.Logger) *budget {
+func newBudget(now func() time.Time, log *slog.Logger, count Count) *budget {
 	all := rate.NewLimiter(perSecond, perSecond)
 	api := rate.NewLimiter(perSecondAPI, perSecondAPI)
 	signIn := rate.NewLimiter(perSecondSignIn, perSecondSignIn)
@@ -79,6 +69,7 @@ func newBudget(now func() time.Time, log *slog.Logger) *budget {
 		now:     now,
 		log:     log,
 		buckets: newBuckets(now),
+		breaker: &breaker{now: now, log: log, count: count},
 		turns: [classes][]*rate.Limiter{
 			classRefresh: {all},
 			classAPI:     {api, all},
@@ -143,6 +134,13 @@ func (b *budget) reserve(ctx context.Context, limiter *rate.Limiter, most time.D
 
 // closed reports a hold or an open breaker.
 func (b *budget) closed(cl class, key holdKey) (time.Duration, error) {
+	if wait, err := b.held(key); err != nil {
+		return wait, err
+	}
+	return b.breaker.closed(cl)
+}
+
+func (b *budget) held(key holdKey) (time.Duration, error) {
 	now := b.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -155,16 +153,7 @@ func (b *budget) closed(cl class, key holdKey) (time.Duration, error) {
 	if until.After(now) {
 		return until.Sub(now), errHeld
 	}
-	count, oldest := b.badSince(now)
-	if count < maxBad[cl] {
-		b.opened[cl] = false
-		return 0, nil
-	}
-	if !b.opened[cl] {
-		b.opened[cl] = true
-		b.log.Error("discord_breaker_open", "class", int(cl), "refusals", count)
-	}
-	return time.Unix((oldest+int64(len(b.bad)))*60, 0).Sub(now), errBreaker
+	return 0, nil
 }
 
 // hold keeps calls under key back for d.
@@ -186,31 +175,4 @@ func (b *budget) hold(key holdKey, d time.Duration) {
 		b.holds[key] = until
 	}
 	b.log.Warn("discord_rate_limited", "path", key.path, "retry_after_ms", d.Milliseconds())
-}
-
-// refused counts one answer of 401, 403 or 429.
-func (b *budget) refused() {
-	minute := b.now().Unix() / 60
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	// Unsigned, so that a clock before 1970 does not panic.
-	slot := &b.bad[uint64(minute)%uint64(len(b.bad))]
-	if slot.minute != minute {
-		*slot = badMinute{minute: minute}
-	}
-	slot.count++
-}
-
-// badSince adds up the window and finds its oldest minute. b.mu is held.
-func (b *budget) badSince(now time.Time) (count int, oldest int64) {
-	minute := now.Unix() / 60
-	oldest = minute
-	for _, slot := range b.bad {
-		if slot.count == 0 || slot.minute > minute || slot.minute <= minute-int64(len(b.bad)) {
-			continue
-		}
-		count += slot.count
-		oldest = min(oldest, slot.minute)
-	}
-	return count, oldest
 }

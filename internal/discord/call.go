@@ -77,16 +77,16 @@ func (c *Client) do(ctx context.Context, in call) (*answer, error) {
 	if err == nil && len(body) > maxBody {
 		err = errTooLarge
 	}
+	switch resp.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		c.budget.breaker.refused(ctx)
+	}
 	return c.judge(in, resp, body, err)
 }
 
 // judge keeps what every call treats alike away from the callers.
 func (c *Client) judge(in call, resp *http.Response, body []byte, readErr error) (*answer, error) {
 	status := resp.StatusCode
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
-		c.budget.refused()
-	}
 	wait := retryAfter(resp.Header.Get("Retry-After"), c.cfg.Now())
 	switch {
 	case status == http.StatusTooManyRequests:

@@ -29,6 +29,7 @@ type Config struct {
 	Timeout      time.Duration     // of one call; 0 means 10 s
 	Version      string            // of this program, for the User-Agent
 	Observe      Observe           // told of each call, quickly; nil: nobody
+	Count        Count             // of refusals, for all processes behind one address; nil: this is the only one
 	Logger       *slog.Logger      // nil: nothing is logged
 	Now          func() time.Time  // nil: time.Now
 }
@@ -89,7 +90,7 @@ func New(cfg Config) (*Client, error) {
 			RedirectURL: cfg.RedirectURI,
 			Endpoint:    oauth2.Endpoint{AuthURL: cfg.URL + "/oauth2/authorize"},
 		},
-		budget: newBudget(cfg.Now, cfg.Logger),
+		budget: newBudget(cfg.Now, cfg.Logger, cfg.Count),
 	}, nil
 }
 
