@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the official MCP conformance suite against the program: the server
 # scenarios through serve --proxy, the authorization scenarios against serve
-# --dev, the client scenarios with client.sh. Everything is pinned: the suite and
-# Node.js by package-lock.json, the MCP SDK's everything-server by its version.
+# --dev, the client scenarios with client.sh; then the MCP Inspector over bridge.
+# Everything is pinned: the suite, the Inspector and Node.js by package-lock.json,
+# the MCP SDK's everything-server by its version.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,4 +26,5 @@ CONFORMANCE_NODE=$(realpath "$node") \
 CONFORMANCE_SUITE=$PWD/conformance/node_modules/@modelcontextprotocol/conformance/dist/index.js \
 CONFORMANCE_EVERYTHING=$cache/everything-server \
 CONFORMANCE_PROGRAM=$cache/mcpdiscord \
+CONFORMANCE_INSPECTOR=$PWD/conformance/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js \
   go test -tags conformance -run Conformance -parallel 4 -count=1 -timeout 5m -v ./cmd/mcpdiscord
