@@ -123,7 +123,7 @@ func (p *program) root() *cobra.Command {
 		p.connectCommand(), p.toolsCommand(), p.callCommand(), p.bridgeCommand(),
 		p.resourcesCommand(), p.readCommand(), p.promptsCommand(), p.promptCommand(),
 		p.statusCommand(), p.tokenCommand(), p.serversCommand(), p.logoutCommand(),
-		p.adminCommand(), p.configCommand(),
+		p.adminCommand(), p.doctorCommand(), p.configCommand(),
 		p.completionCommand(), p.manCommand(), p.versionCommand(),
 	)
 	return root

@@ -67,9 +67,13 @@ func addServerFlags(f *pflag.FlagSet, o *clientOptions) {
 
 func addSignInFlags(f *pflag.FlagSet, o *clientOptions) {
 	f.BoolVar(&o.noBrowser, "no-browser", false, "print the sign-in URL, open nothing")
-	f.IntVar(&o.callbackPort, "callback-port", 0, "port of the local callback (default a free one)")
+	addCallbackPort(f, o)
 	f.DurationVar(&o.loginTimeout, "login-timeout", loginPatience, "how long to wait for the sign-in")
 	f.StringSliceVar(&o.scopes, "scope", nil, "a scope to ask for besides what the server asks for (repeatable)")
+}
+
+func addCallbackPort(f *pflag.FlagSet, o *clientOptions) {
+	f.IntVar(&o.callbackPort, "callback-port", 0, "port of the local callback (default a free one)")
 }
 
 func addOutputFlags(f *pflag.FlagSet, o *clientOptions) {
@@ -112,15 +116,23 @@ func (p *program) prepare(o *clientOptions) error {
 
 // openCache opens the tokens and the list of known servers.
 func (p *program) openCache(o *clientOptions) (*tokencache.Cache, error) {
+	cfg, err := p.cacheConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	return tokencache.Open(cfg)
+}
+
+func (p *program) cacheConfig(o *clientOptions) (tokencache.Config, error) {
 	cfg := tokencache.Config{Store: tokencache.Store(o.tokenStore), Interactive: isTerminal(p.in) && isTerminal(p.err), Notify: func(line string) { p.note("%s", line) }, Getenv: p.getenv}
 	if cfg.Store != tokencache.StoreMemory {
 		dirs, err := p.directories()
 		if err != nil {
-			return nil, err
+			return cfg, err
 		}
 		cfg.StateDir, cfg.ConfigDir = dirs.state, dirs.config
 	}
-	return tokencache.Open(cfg)
+	return cfg, nil
 }
 
 // resolve finds the server's URL: the argument, --server (MCPDISCORD_SERVER),
