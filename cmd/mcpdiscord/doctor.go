@@ -91,8 +91,11 @@ func (p *program) doctor(ctx context.Context, o *clientOptions, argument string)
 	if o.output.json || o.output.jq != "" {
 		_ = p.examine(o, d, steps, func(printedStep) error { return nil }) // prints nothing yet
 	} else if err := p.write(o.output, func(w io.Writer, terminal bool) error {
-		marks := p.stepMarks(terminal)
-		return p.examine(o, d, steps, func(s printedStep) error { return writeStep(w, s, marks[s.Verdict]) })
+		lines := &stepLines{w: w, marks: p.stepMarks(terminal)}
+		if err := p.examine(o, d, steps, lines.add); err != nil {
+			return err
+		}
+		return lines.flush()
 	}); err != nil {
 		return err
 	}
@@ -136,14 +139,13 @@ func (d *diagnosis) outcome() error {
 			failed++
 		}
 	}
-	const hint = "see the lines that begin with ✗; the first is often the cause of the others"
 	switch failed {
 	case 0:
 		return nil
 	case 1:
-		return failure("a step failed", "see the line that begins with ✗", nil)
+		return failure("a step failed", "see its fix", nil)
 	}
-	return failure(fmt.Sprintf("%d steps failed", failed), hint, nil)
+	return failure(fmt.Sprintf("%d steps failed", failed), "begin with the first: it may be the cause of the others", nil)
 }
 
 // stepTitles are the names of steps that people write otherwise.
@@ -152,16 +154,49 @@ var stepTitles = map[string]string{
 	client.StepEndpoint: "MCP endpoint", client.StepSignIn: "sign-in",
 }
 
-func writeStep(w io.Writer, s printedStep, mark string) error {
+// stepLines prints steps. Those that were not taken for one reason are one line.
+type stepLines struct {
+	w     io.Writer
+	marks map[client.Verdict]string
+
+	skipped []string // titles that wait for their line
+	reason  string   // of it
+}
+
+func (l *stepLines) add(s printedStep) error {
 	title := stepTitles[s.Step]
 	if title == "" {
 		title = strings.ReplaceAll(s.Step, "_", " ")
 	}
-	lines := fmt.Sprintf("%s %s: %s\n", mark, title, s.Message)
-	if s.Fix != "" {
-		lines += "  fix: " + s.Fix + "\n"
+	waits := s.Verdict == client.VerdictSkipped && s.Fix == ""
+	if !waits || s.Message != l.reason {
+		if err := l.flush(); err != nil {
+			return err
+		}
 	}
-	_, err := io.WriteString(w, lines)
+	if !waits {
+		return l.line(s.Verdict, title, s.Message, s.Fix)
+	}
+	l.skipped, l.reason = append(l.skipped, title), s.Message
+	return nil
+}
+
+// flush prints what waits.
+func (l *stepLines) flush() error {
+	if len(l.skipped) == 0 {
+		return nil
+	}
+	titles := strings.Join(l.skipped, ", ")
+	l.skipped = nil
+	return l.line(client.VerdictSkipped, titles, l.reason, "")
+}
+
+func (l *stepLines) line(verdict client.Verdict, title, message, fix string) error {
+	lines := fmt.Sprintf("%s %s: %s\n", l.marks[verdict], title, message)
+	if fix != "" {
+		lines += "  fix: " + fix + "\n"
+	}
+	_, err := io.WriteString(l.w, lines)
 	return err
 }
 

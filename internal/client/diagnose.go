@@ -143,7 +143,7 @@ func (d *diagnosis) run(ctx context.Context, local []func(context.Context) Step,
 		lost := slices.ContainsFunc(e.needs, func(name string) bool { return d.lost[name] })
 		switch {
 		case lost:
-			step = skipped("it needs what failed above")
+			step = skipped("not looked at, because of what failed")
 		case e.auth && d.open():
 			step = skipped("not needed: the server wants no sign-in")
 		default:

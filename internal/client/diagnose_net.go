@@ -60,7 +60,7 @@ func (d *diagnosis) lookUp(ctx context.Context) Step {
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		d.addresses = []netip.Addr{ip}
-		return ok("%s needs none%s", host, whereabouts(d.addresses))
+		return ok("not needed for %s%s", host, whereabouts(d.addresses))
 	}
 	ctx, cancel := d.patient(ctx)
 	defer cancel()
