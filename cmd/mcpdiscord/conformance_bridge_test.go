@@ -112,7 +112,9 @@ func (i *inspector) signIn() {
 	conn, err := client.Connect(i.Context(), client.Config{
 		Server: i.server, Cache: cache, SignIn: true, LoginTimeout: time.Minute,
 		OpenBrowser: func(ctx context.Context, address string) error {
-			go func() { _ = newPerson(false, demoUser, http.DefaultTransport).visit(context.WithoutCancel(ctx), address) }()
+			go func() {
+				_ = newPerson(false, demoUser, http.DefaultTransport).visit(context.WithoutCancel(ctx), address)
+			}()
 			return nil
 		},
 	})

@@ -34,10 +34,7 @@ var (
 func (b *bridge) exchange(ctx context.Context, p *pending) error {
 	rebuilt, relearned := false, false
 	for {
-		session := p.in
-		if !p.ours {
-			session = b.sessionFor(p.message)
-		}
+		session := b.sessionOf(p)
 		resp, err := b.send(ctx, outgoing{method: http.MethodPost, body: p.raw, header: b.headers(p.message, session), quiet: p.ours, sent: p.sent})
 		if err != nil {
 			return err
@@ -76,6 +73,14 @@ func (b *bridge) sessionFor(m *message) *bridged {
 		return nil
 	}
 	return b.current()
+}
+
+// sessionOf is the session that a request belongs to; nil: to none.
+func (b *bridge) sessionOf(p *pending) *bridged {
+	if p.ours {
+		return p.in
+	}
+	return b.sessionFor(p.message)
 }
 
 // pass answers a request with the error that the server sent, which may lack

@@ -29,9 +29,6 @@ func (b *bridge) headers(m *message, session *bridged) http.Header {
 		return h
 	}
 	h.Set("Mcp-Protocol-Version", headerValue(m.version))
-	if m.version < firstAborting || m.method == "" {
-		return h
-	}
 	h.Set("Mcp-Method", headerValue(m.method))
 	if m.name != "" {
 		h.Set("Mcp-Name", headerValue(m.name))

@@ -22,7 +22,8 @@ const (
 // maxBatch bounds how many messages come as one (protocol 2025-03-26).
 const maxBatch = 128
 
-// metaVersion is where a message of 2026-07-28 or later names its version.
+// metaVersion is where a message of 2026-07-28 or later names its version; in
+// an older one it means nothing.
 const metaVersion = "io.modelcontextprotocol/protocolVersion"
 
 // message is one JSON-RPC message, and what a bridge has to know of it.
@@ -34,7 +35,7 @@ type message struct {
 	params json.RawMessage
 	result json.RawMessage // nil: none, or an error
 
-	version   string          // of the protocol, where the message itself names it
+	version   string          // of the protocol, where a message names its own; "": that of the session
 	name      string          // what it is about, for the header Mcp-Name
 	requestID json.RawMessage // the request that a cancellation is about
 	cancels   *pending        // that request, if it is under way
@@ -126,6 +127,9 @@ func (m *message) readParams() {
 	var meta map[string]json.RawMessage
 	if json.Unmarshal(params["_meta"], &meta) == nil {
 		_ = json.Unmarshal(meta[metaVersion], &m.version) // another type is none
+		if m.version < firstAborting {
+			m.version = ""
+		}
 	}
 	m.requestID = params["requestId"]
 	source := ""

@@ -223,8 +223,8 @@ func (b *bridge) follow(ctx context.Context, p *pending, resp *http.Response) er
 			return nil
 		}
 		at.fails++
-		session := b.current()
-		if p.version != "" || at.id == "" || session == nil || at.fails > maxResumes {
+		session := b.sessionOf(p)
+		if at.id == "" || session == nil || at.fails > maxResumes {
 			return errBrokenOff
 		}
 		if err := pause(ctx, at.pause()); err != nil {

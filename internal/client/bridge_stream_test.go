@@ -23,14 +23,14 @@ func TestBridgeResumes(t *testing.T) {
 		switch last := r.Header.Get("Last-Event-Id"); {
 		case handshake(w, r, body, "one"):
 		case r.Method == http.MethodPost:
-			writeEvents(w, "\ufeff: hello\r\nid: a-1\r\nretry: 300\r\ndata:\r\n\r\n")
+			writeEvents(w, "\ufeff: hello\r\nid: a-1\r\nretry: 1500\r\ndata:\r\n\r\n")
 			writeEvents(w, "id: a-2\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\ndata: \"method\":\"notifications/progress\",\"params\":{\"n\":1.0}}\n\n"+
 				"event: other\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"not/ours\"}\n\nid: a-3\ndata: {\"jsonrpc\":\"2.0\",\"id\":")
 			cut.Store(time.Now().UnixNano())
 		case last == "":
 			w.WriteHeader(http.StatusMethodNotAllowed)
 		case last == "a-2":
-			if pause := time.Duration(time.Now().UnixNano() - cut.Load()); pause < 290*time.Millisecond {
+			if pause := time.Duration(time.Now().UnixNano() - cut.Load()); pause < 1490*time.Millisecond {
 				t.Errorf("taken up after %v", pause)
 			}
 			writeEvents(w, "id: a-4\ndata: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"n\":1.0}}\n\n")

@@ -262,7 +262,9 @@ func TestBridgeCancel(t *testing.T) {
 		})
 		f.mcp = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server },
 			&mcp.StreamableHTTPOptions{Stateless: stateless, PropagateRequestCancellation: stateless})
-		p := signedIn(t, f).bridge(t)
+		r := signedIn(t, f)
+		before := f.count("/mcp")
+		p := r.bridge(t)
 		if !stateless {
 			p.open()
 		}
@@ -277,6 +279,39 @@ func TestBridgeCancel(t *testing.T) {
 		if line := p.ask(calling(stateless, "6", "echo", "{}")); idOf(line) != "6" {
 			t.Errorf("%s: %s", version, line)
 		}
+		if requests := f.count("/mcp") - before; stateless {
+			want(t, "requests: nothing but the calls", requests, 2)
+		}
+	}
+}
+
+// A server of the older generation is told of a cancellation after the request,
+// and holds nothing up when it ignores that.
+func TestBridgeCancelIgnored(t *testing.T) {
+	t.Parallel()
+	s := scripted(t, func(w http.ResponseWriter, r *http.Request, body string) {
+		if !handshake(w, r, body, "one") {
+			<-r.Context().Done()
+		}
+	})
+	r := signedInTo(t, s)
+	r.Timeout = time.Minute
+	p := r.bridge(t)
+	p.open()
+	p.send(calling(false, `"\u0061"`, "slow", "{}"), `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}`) //nolint:misspell // as MCP spells it
+	began := time.Now()
+	rest, err := p.close()
+	want(t, "end", err, nil)
+	want(t, "answers", len(rest), 0)
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	call := slices.IndexFunc(s.requests, func(r recorded) bool { return strings.Contains(r.body, "tools/call") })
+	told := slices.IndexFunc(s.requests, func(r recorded) bool { return strings.Contains(r.body, "requestId") })
+	if call < 0 || told < call {
+		t.Errorf("the call is request %d, its cancellation %d", call, told)
 	}
 }
 
@@ -426,6 +461,10 @@ func TestBridgeWrongAnswers(t *testing.T) {
 		{"an older server", "server/discover", func(w http.ResponseWriter) { w.WriteHeader(http.StatusMethodNotAllowed) }, -32601, "does not answer"},
 		{"nothing", "ping", func(w http.ResponseWriter) { w.WriteHeader(http.StatusAccepted) }, -32603, "does not answer"},
 		{"another's answer", "ping", func(w http.ResponseWriter) { writeJSON(w, 200, `{"jsonrpc":"2.0","id":"else","result":{}}`) }, -32603, "broke off"},
+		{"a header without end", "ping", func(w http.ResponseWriter) {
+			w.Header().Set("X-Endless", strings.Repeat("x", 2<<20))
+			writeJSON(w, 200, `{"jsonrpc":"2.0","id":1,"result":{}}`)
+		}, -32603, "broke off"},
 		{"an error", "ping", func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }, -32603, "failed (HTTP status 500)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

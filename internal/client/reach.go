@@ -12,8 +12,12 @@ import (
 	"time"
 )
 
-// maxURL bounds a URL that a server names, in bytes.
-const maxURL = 4096
+// maxURL bounds a URL that a server names, and maxHeader the header of its
+// answer, in bytes.
+const (
+	maxURL    = 4096
+	maxHeader = 1 << 20
+)
 
 // ServerURL is the address of a server as sign-ins are kept under it.
 func ServerURL(raw string) (string, error) {
@@ -226,6 +230,7 @@ func (r reach) transports(given http.RoundTripper) (mcp, oauth http.RoundTripper
 	}
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	base.MaxIdleConnsPerHost = 64
+	base.MaxResponseHeaderBytes = maxHeader
 	direct := base.Clone()
 	direct.Proxy = nil
 	direct.DialContext = r.dial
