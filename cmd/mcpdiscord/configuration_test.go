@@ -17,7 +17,7 @@ import (
 // otherVariables are those that no flag has.
 var otherVariables = []string{
 	"DISCORD_CLIENT_SECRET", "JWT_SIGNING_KEY", "STORAGE_ENCRYPTION_KEY", "REDIS_HOST", "REDIS_PORT", "MCPDISCORD_TOKEN", "MCPDISCORD_OAUTH_CLIENT_SECRET",
-	"BROWSER", "NO_COLOR", "CLICOLOR_FORCE", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "GOGC", "GOMEMLIMIT",
+	"BROWSER", "VISUAL", "EDITOR", "NO_COLOR", "CLICOLOR_FORCE", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "GOGC", "GOMEMLIMIT",
 }
 
 // TestConfigurationDocument holds docs/configuration.md against the real flags

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +29,7 @@ an access token is read from stdin, tried at the server, and kept.`,
   mcpdiscord connect https://mcp.example.com/mcp --with-token < token.txt
   mcpdiscord connect --no-tui --json`,
 		GroupID:     groupUse,
-		Annotations: map[string]string{variables: clientVariables},
+		Annotations: map[string]string{variables: clientVariables + "\nVISUAL, EDITOR: the command that the TUI opens a tool's arguments in"},
 		Args:        atMostOne("SERVER"),
 	}
 	f := cmd.Flags()
@@ -113,9 +115,14 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, cfg client.Conf
 	}
 	defer conn.Close()
 	return tui.Run(ctx, tui.Config{
-		Session: conn, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ, Program: p.name,
+		Session: conn, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ, Program: p.name, Editor: p.editor(),
 		Events: events, Paste: pasted,
 	})
+}
+
+// editor is the command that the user edits files with, split into words; nil: there is none.
+func (p *program) editor() []string {
+	return strings.Fields(cmp.Or(p.getenv("VISUAL"), p.getenv("EDITOR")))
 }
 
 // identityLine says in one line who is signed in, and for how long.

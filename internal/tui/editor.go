@@ -19,6 +19,8 @@ const maxInput = 1 << 20
 type editor struct {
 	text string
 	pos  int // byte offset of the cursor, at the boundary of a character
+
+	lines bool // newlines are shown as such, and keys for a line know only that line
 }
 
 func newEditor(text string) editor {
@@ -45,9 +47,9 @@ func (e *editor) key(c cells, msg tea.KeyPressMsg) bool {
 	case "right", "ctrl+f":
 		e.pos = e.after(c)
 	case "home", "ctrl+a":
-		e.pos = 0
+		e.pos, _ = e.line()
 	case "end", "ctrl+e":
-		e.pos = len(e.text)
+		_, e.pos = e.line()
 	case "ctrl+left", "alt+left", "alt+b":
 		e.pos = e.wordBefore()
 	case "ctrl+right", "alt+right", "alt+f":
@@ -59,9 +61,11 @@ func (e *editor) key(c cells, msg tea.KeyPressMsg) bool {
 	case "ctrl+w", "alt+backspace", "ctrl+backspace":
 		e.remove(e.wordBefore(), e.pos)
 	case "ctrl+u":
-		e.remove(0, e.pos)
+		from, _ := e.line()
+		e.remove(from, e.pos)
 	case "ctrl+k":
-		e.remove(e.pos, len(e.text))
+		_, to := e.line()
+		e.remove(e.pos, to)
 	default:
 		return msg.Text != "" && e.insert(msg.Text)
 	}
@@ -71,6 +75,51 @@ func (e *editor) key(c cells, msg tea.KeyPressMsg) bool {
 func (e *editor) remove(from, to int) {
 	e.text = e.text[:from] + e.text[to:]
 	e.pos = from
+}
+
+// line is where the cursor's line begins and ends.
+func (e *editor) line() (from, to int) {
+	if !e.lines {
+		return 0, len(e.text)
+	}
+	from = strings.LastIndexByte(e.text[:e.pos], '\n') + 1
+	if to = strings.IndexByte(e.text[e.pos:], '\n'); to < 0 {
+		return from, len(e.text)
+	}
+	return from, e.pos + to
+}
+
+// vertical moves the cursor to the line above (-1) or below (1); false: there is none.
+func (e *editor) vertical(c cells, n int) bool {
+	from, to := e.line()
+	column := c.StringWidth(visible(e.text[from:e.pos]))
+	switch {
+	case !e.lines, n < 0 && from == 0, n > 0 && to == len(e.text):
+		return false
+	case n < 0:
+		e.pos = from - 1
+	default:
+		e.pos = to + 1
+	}
+	e.pos, _ = e.line()
+	for _, end := e.line(); column > 0 && e.pos < end; {
+		_, w := cluster(c, e.text[e.pos:])
+		e.pos = e.after(c)
+		column -= w
+	}
+	return true
+}
+
+// newline breaks the line at the cursor; the new one is indented as the old, and deeper after an
+// opening bracket.
+func (e *editor) newline() bool {
+	from, _ := e.line()
+	line := e.text[from:e.pos]
+	indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
+	if line = strings.TrimRight(line, " "); strings.HasSuffix(line, "{") || strings.HasSuffix(line, "[") {
+		indent += "  "
+	}
+	return e.insert("\n" + indent)
 }
 
 // after is the offset after the character under the cursor.

@@ -79,33 +79,34 @@ func (d *document) Bottom(method ansi.Method, w, h, n int) (end, moved []string)
 
 func NewForm(schema json.RawMessage) *Form { return newForm(parseShape(schema)) }
 
+// Names are those of the fields on the screen.
 func (f *form) Names() []string {
-	names := make([]string, len(f.inputs))
-	for i := range f.inputs {
-		names[i] = f.inputs[i].name
+	names := make([]string, len(f.slots))
+	for i := range f.slots {
+		names[i] = f.slots[i].name
 	}
 	return names
 }
 
 func (f *form) Types() map[string]string {
 	types := map[string]string{}
-	for i := range f.inputs {
-		types[f.inputs[i].name] = f.inputs[i].typ
+	for i := range f.slots {
+		types[f.slots[i].name] = f.slots[i].typ
 	}
 	return types
 }
 
-func (f *form) Whole() bool { return f.whole }
+func (f *form) Whole() bool { return f.shape.whole }
 
 func (f *form) Focus(i int) { f.focus = i }
 
-func (f *form) Key(msg tea.KeyPressMsg) { f.key(ansi.WcWidth, msg) }
+func (f *form) Key(msg tea.KeyPressMsg) { f.press(ansi.WcWidth, msg) }
 
 func (f *form) Paste(text string) bool { return f.paste(text) }
 
 func (f *form) Arguments() (json.RawMessage, bool) { return f.arguments() }
 
-func (f *form) Reason(i int) string { return f.reason(i) }
+func (f *form) Reason(i int) string { return f.reason(f.slots[i].input) }
 
 func Wrap(method ansi.Method, s string, w int) []string { return wrap(method, s, w) }
 

@@ -3,271 +3,293 @@ package tui
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
-	"unicode/utf8"
-
-	tea "charm.land/bubbletea/v2"
+	"time"
 )
 
-// form is what the user has entered for one tool. It lives as long as the list of tools does, so
-// that going back loses nothing.
+// form is what the user has entered for one tool, prompt, address or question. It lives as long as
+// what it belongs to does, so that going back loses nothing.
 type form struct {
-	inputs []input
-	whole  bool
-	focus  int
-	tried  bool // a submit was refused: every reason shows
+	shape   shape
+	root    *input // the object of all arguments
+	slots   []slot // what is on the screen, from top to bottom
+	focus   int    // index into slots
+	clock   time.Time
+	tried   bool   // a submit was refused: every reason shows
+	refused *input // the reason for that, which the next submit may pass over
+	misfit  string // why the whole does not fit its schema
+	anyway  bool   // the user insists on sending that
+	strict  bool   // nothing is sent that does not fit: an answer to a question must
+	draft   string // what came back from $EDITOR and is not an object; "": nothing
+	changes int    // how often something was entered
 }
 
-// input is the state of one field.
-type input struct {
-	field
+// slot is an input at its place on the screen.
+type slot struct {
+	*input
 
-	edit    editor
-	picked  int  // index of the choice, -1: none
-	touched bool // the user was here
-	blank   bool // the user insists on sending an empty text
+	depth int // how many groups and lists it is in
 }
 
 func newForm(s shape) *form {
-	f := &form{whole: s.whole}
-	for _, fd := range s.fields {
-		f.inputs = append(f.inputs, newInput(fd))
-	}
+	f := &form{shape: s, root: newInput(&field{kind: kindGroup, required: true, fields: s.fields, rules: noRules}, nil)}
+	f.layout()
+	f.focus = f.next(-1, 1)
 	return f
 }
 
-func newInput(fd field) input {
-	in := input{field: fd, picked: -1}
-	switch fd.kind {
-	case kindText:
-		var s string
-		if fd.preset != nil && json.Unmarshal(fd.preset, &s) == nil {
-			in.edit = newEditor(s)
-		}
-	case kindInteger, kindNumber, kindJSON:
-		in.edit = newEditor(string(fd.preset))
-	case kindBoolean, kindChoice:
-		for i, c := range fd.choices {
-			if fd.preset != nil && bytes.Equal(c.raw, fd.preset) {
-				in.picked = i
-				break
-			}
-		}
-		if in.picked < 0 && fd.kind == kindBoolean && fd.required {
-			in.picked = 0
+// layout lists what is on the screen; the focus stays on its input while that is there.
+func (f *form) layout() {
+	focused := f.focused()
+	f.slots = f.slots[:0]
+	f.list(f.root.children, 0)
+	for i := range f.slots {
+		if f.slots[i].input == focused {
+			f.focus = i
+			return
 		}
 	}
-	return in
+	f.focus = max(0, min(f.focus, len(f.slots)-1))
+	if in := f.focused(); in != nil && !in.focusable() {
+		if f.focus = f.next(f.focus, 1); !f.slots[f.focus].focusable() {
+			f.focus = f.next(f.focus, -1)
+		}
+	}
 }
 
-// picks says whether the field is chosen from values instead of typed.
-func (in *input) picks() bool { return in.kind == kindBoolean || in.kind == kindChoice }
-
-func (in *input) empty() bool {
-	if in.picks() {
-		return in.picked < 0
+func (f *form) list(children []*input, depth int) {
+	for _, in := range children {
+		f.slots = append(f.slots, slot{in, depth})
+		if in.unfolded() {
+			f.list(in.children, depth+1)
+		}
 	}
-	if in.kind == kindText {
-		return in.edit.text == ""
-	}
-	return strings.TrimSpace(in.edit.text) == ""
 }
 
-// Reasons why a value cannot be sent. They stand beside the field, so they are short.
-var (
-	errRequired   = errors.New("required")
-	errBlank      = errors.New("required; Enter again sends it empty")
-	errNumber     = errors.New("not a number")
-	errInteger    = errors.New("not a whole number")
-	errUnfinished = errors.New("unfinished JSON")
-	errArray      = errors.New("must be an array: […]")
-	errObject     = errors.New("must be an object: {…}")
-)
-
-// value is the JSON to send, nil for a field that is left out.
-func (in *input) value() (json.RawMessage, error) {
-	if in.empty() {
-		switch {
-		case !in.required:
-			return nil, nil
-		case in.nullable:
-			return json.RawMessage("null"), nil
-		case in.kind == kindText && in.blank:
-			return json.RawMessage(`""`), nil
-		}
-		return nil, errRequired
+// focused is the input with the focus; nil if there is none.
+func (f *form) focused() *input {
+	if f.focus >= len(f.slots) {
+		return nil
 	}
-	text := strings.TrimSpace(in.edit.text)
-	switch in.kind {
-	case kindText:
-		return quote(in.edit.text), nil
-	case kindInteger:
-		if !isNumber(text) {
-			return nil, errNumber
-		}
-		if strings.ContainsAny(text, ".eE") {
-			return nil, errInteger
-		}
-		return json.RawMessage(text), nil
-	case kindNumber:
-		if !isNumber(text) {
-			return nil, errNumber
-		}
-		return json.RawMessage(text), nil
-	case kindBoolean, kindChoice:
-		return in.choices[in.picked].raw, nil
-	}
-	return in.json(text)
+	return f.slots[f.focus].input
 }
 
-func (in *input) json(text string) (json.RawMessage, error) {
-	var raw json.RawMessage
-	if err := json.Unmarshal([]byte(text), &raw); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) && !strings.HasPrefix(syntax.Error(), "unexpected end") {
-			at := utf8.RuneCountInString(text[:min(int(syntax.Offset), len(text))])
-			return nil, fmt.Errorf("not JSON at character %d", max(1, at))
-		}
-		return nil, errUnfinished
+// next is the slot n focusable ones after i, or the last one on that way.
+func (f *form) next(i, n int) int {
+	way, found := 1, max(i, 0)
+	if n < 0 {
+		way, n = -1, -n
 	}
-	switch {
-	case in.container == '[' && raw[0] != '[':
-		return nil, errArray
-	case in.container == '{' && raw[0] != '{':
-		return nil, errObject
-	}
-	return compact(raw), nil
-}
-
-// reason is what to show beside a field: nothing about one that was not reached yet.
-func (f *form) reason(i int) string {
-	in := &f.inputs[i]
-	_, err := in.value()
-	switch {
-	case err == nil, errors.Is(err, errRequired) && !in.touched && !f.tried:
-		return ""
-	case errors.Is(err, errRequired) && f.tried && in.kind == kindText && i == f.focus:
-		return errBlank.Error()
-	}
-	return err.Error()
-}
-
-// arguments is the JSON object to send. If a field does not allow that it gets the focus.
-func (f *form) arguments() (json.RawMessage, bool) {
-	if len(f.inputs) > 0 {
-		if in := &f.inputs[f.focus]; f.tried && in.touched && in.kind == kindText && in.empty() {
-			in.blank = true
+	for i += way; i >= 0 && i < len(f.slots) && n > 0; i += way {
+		if f.slots[i].focusable() {
+			found = i
+			n--
 		}
 	}
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i := range f.inputs {
-		in := &f.inputs[i]
-		raw, err := in.value()
-		if err != nil {
-			f.tried, in.touched, f.focus = true, true, i
-			return nil, false
-		}
-		if raw == nil {
-			continue
-		}
-		if f.whole {
-			return raw, true
-		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		b.Write(quote(in.name))
-		b.WriteByte(':')
-		b.Write(raw)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), true
+	return found
 }
 
 // move puts the focus n fields further.
 func (f *form) move(n int) {
-	f.inputs[f.focus].touched = true
-	f.focus = max(0, min(f.focus+n, len(f.inputs)-1))
+	if in := f.focused(); in != nil {
+		in.touched, in.filter = true, ""
+	}
+	f.focus = f.next(f.focus, n)
 }
 
-func (f *form) last() bool { return f.focus == len(f.inputs)-1 }
+func (f *form) last() bool { return f.next(f.focus, 1) == f.focus }
 
-// key gives a key to the focused field. It reports whether the field had a use for it.
-func (f *form) key(c cells, msg tea.KeyPressMsg) bool {
-	in := &f.inputs[f.focus]
-	in.blank = false
-	if in.picks() {
-		return in.pick(msg)
+// reach puts the focus on an input, or on the first inside that can have it.
+func (f *form) reach(in *input) {
+	f.layout()
+	for i := range f.slots {
+		if f.slots[i].input == in {
+			if f.focus = i; !in.focusable() {
+				f.focus = f.next(i, 1)
+			}
+		}
 	}
-	if !in.edit.key(c, msg) {
+}
+
+// reason is what to show beside a field: nothing about one that was not reached yet.
+func (f *form) reason(in *input) string {
+	_, why := in.value()
+	switch {
+	case why.text == "", why.missing && !in.touched && !f.tried:
+		return ""
+	case in != f.refused || f.strict:
+		return why.text
+	case why.missing && in.kind == kindText:
+		return why.text + "; Enter again sends it empty"
+	}
+	return why.text + "; ctrl+s again sends it"
+}
+
+// arguments is the JSON object to send. If a field does not allow that it gets the focus. What
+// only the schema forbids is sent when the user insists: schemas are often odd.
+func (f *form) arguments() (json.RawMessage, bool) {
+	f.insist()
+	for i := range f.slots {
+		in := f.slots[i].input
+		if _, why := in.value(); why.text != "" && (why.hard || !in.insisted) {
+			f.tried, in.touched, f.focus = true, true, i
+			if !why.hard {
+				f.refused = in
+			}
+			return nil, false
+		}
+	}
+	raw := f.sent()
+	if !f.anyway {
+		if f.misfit = misfit(f.shape.schema, raw); f.misfit != "" {
+			f.tried = true
+			return nil, false
+		}
+	}
+	return raw, true
+}
+
+// insist passes over the reason for which the last submit was refused, if nothing has changed.
+func (f *form) insist() {
+	in := f.refused
+	f.refused = nil
+	switch {
+	case f.strict:
+	case in != nil:
+		if _, why := in.value(); why.missing && in.kind == kindText {
+			in.change()
+			in.blank = true
+			f.changes++
+			return
+		}
+		in.insisted = true
+	case f.misfit != "":
+		f.anyway = true
+	}
+}
+
+// sent is the JSON object of all fields as they stand, without those whose text is no value.
+func (f *form) sent() json.RawMessage {
+	if !f.shape.whole {
+		raw, _ := f.root.value()
+		return raw
+	}
+	if raw, _ := f.root.children[0].value(); raw != nil {
+		return raw
+	}
+	return json.RawMessage("{}")
+}
+
+// document is the arguments as a text to edit.
+func (f *form) document() string {
+	var b bytes.Buffer
+	if json.Indent(&b, f.sent(), "", "  ") != nil {
+		return "{}\n"
+	}
+	return b.String() + "\n"
+}
+
+// set fills the form from arguments, those that it has no field for included; what they do not
+// have is not sent. False: they are not an object.
+func (f *form) set(raw json.RawMessage) bool {
+	if raw = compact(raw); typeOf(raw) != "object" {
 		return false
 	}
-	in.touched = true
+	if f.shape.whole {
+		f.root.children[0].fill(raw)
+	} else {
+		f.root.fill(raw)
+	}
+	f.changed()
+	f.tried, f.focus = false, 0
+	f.layout()
 	return true
 }
 
-// paste puts text into the focused field; false: it does not fit.
+// changed forgets what was said about the values as they were.
+func (f *form) changed() {
+	f.changes++
+	f.refused, f.misfit, f.anyway, f.draft = nil, "", false, ""
+}
+
+// paste puts text into the focused field; false: it does not fit. JSON fills a list or a group.
 func (f *form) paste(text string) bool {
-	in := &f.inputs[f.focus]
-	if in.picks() {
+	in := f.focused()
+	switch {
+	case in == nil, in.picks():
+		return true
+	case in.kind == kindList, in.kind == kindGroup:
+		if raw := compact(json.RawMessage(text)); raw != nil && in.fits(raw) {
+			in.fill(raw)
+			f.changed()
+			f.layout()
+		}
 		return true
 	}
-	in.touched, in.blank = true, false
+	in.change()
+	f.changed()
 	return in.edit.insert(text)
 }
 
-func (in *input) pick(msg tea.KeyPressMsg) bool {
-	lowest, n := 0, len(in.choices)
-	if !in.required {
-		lowest = -1 // may be left out
+// add puts a new item into the list at hand, after the item at hand if there is one.
+func (f *form) add() formAction {
+	list, at := f.item()
+	if in := f.focused(); in != nil && in.kind == kindList {
+		list, at = in, len(in.children)-1
 	}
-	switch key := msg.String(); key {
-	case "right", "space", " ":
-		if in.picked++; in.picked >= n {
-			in.picked = lowest
-		}
-	case "left":
-		if in.picked--; in.picked < lowest {
-			in.picked = n - 1
-		}
-	case "backspace", "delete":
-		in.picked = lowest
-	default:
-		return in.jump(msg.Text)
+	switch {
+	case list == nil:
+		return formStay
+	case len(list.children) >= maxItems:
+		return formFull
 	}
-	in.touched = true
-	return true
+	item := list.insert(at+1, newInput(list.item, list))
+	f.changed()
+	f.reach(item)
+	return formStay
 }
 
-// jump picks the next choice that begins with what was typed.
-func (in *input) jump(text string) bool {
-	if text == "" {
+// remove takes the item at hand out of its list.
+func (f *form) remove() bool {
+	list, at := f.item()
+	if list == nil {
 		return false
 	}
-	for i := range in.choices {
-		at := (in.picked + 1 + i) % len(in.choices)
-		if strings.HasPrefix(strings.ToLower(in.choices[at].label), strings.ToLower(text)) {
-			in.picked, in.touched = at, true
-			return true
-		}
+	list.remove(at)
+	f.changed()
+	f.layout()
+	if at < len(list.children) {
+		f.reach(list.children[at])
+	} else {
+		f.reach(list)
 	}
 	return true
 }
 
-// quote is a JSON string, without the escapes that are for HTML.
-func quote(s string) json.RawMessage {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		return json.RawMessage(`""`) // a string always encodes
+// shift moves the item at hand by n places.
+func (f *form) shift(n int) bool {
+	list, at := f.item()
+	if list == nil {
+		return false
 	}
-	return bytes.TrimSpace(b.Bytes())
+	if to := at + n; to >= 0 && to < len(list.children) {
+		list.children[at], list.children[to] = list.children[to], list.children[at]
+		list.change()
+		f.changed()
+		f.layout()
+	}
+	return true
 }
 
-func isNumber(s string) bool {
-	return s != "" && (s[0] == '-' || s[0] >= '0' && s[0] <= '9') && json.Valid([]byte(s))
+// item is the innermost list that the focus is in, and the index there; nil for none.
+func (f *form) item() (list *input, at int) {
+	for in := f.focused(); in != nil && in.parent != nil; in = in.parent {
+		if in.parent.kind == kindList {
+			for i, item := range in.parent.children {
+				if item == in {
+					return in.parent, i
+				}
+			}
+		}
+	}
+	return nil, 0
 }

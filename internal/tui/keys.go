@@ -72,12 +72,7 @@ func (m *model) hints() []key.Binding {
 		if f.last() {
 			hints = []key.Binding{k.call, k.back, k.previous}
 		}
-		switch f.inputs[f.focus].kind {
-		case kindBoolean:
-			hints = append(hints, as(k.call, "space", "toggle"))
-		case kindChoice:
-			hints = append(hints, as(k.call, "←→", "choose"))
-		}
+		hints = append(hints, f.hints()...)
 		return append(hints, k.interrupt)
 	case screenConfirm:
 		return []key.Binding{k.yes, k.no, k.quit}

@@ -82,13 +82,13 @@ func TestKeys(t *testing.T) {
 			keys:  form + "1 down down right down down down space backspace ctrl+s",
 			calls: []string{`everything {"guild_id":"1","count":5,"mode":"soft"}`},
 		},
-		{name: "unfinished JSON", keys: form + "1 down down right down down down down [1,", see: "unfinished JSON"},
-		{name: "wrong JSON", keys: form + "1 down down right down down down down [1x", see: "not JSON at character 3"},
-		{name: "JSON of another type", keys: form + "1 down down right down down down down {}", see: "must be an array"},
+		{name: "unfinished JSON", keys: form + "1 down down right down down down down down {", see: "unfinished JSON"},
+		{name: "wrong JSON", keys: form + "1 down down right down down down down down {1", see: "not JSON at character 2"},
+		{name: "JSON of another type", keys: form + "1 down down right down down down down down []", see: "must be an object"},
 		{
 			name:  "JSON is sent compact",
-			keys:  form + `1 down down right down down down down [1,space"a"] ctrl+s`,
-			calls: []string{`everything {"guild_id":"1","count":5,"mode":"soft","tags":[1,"a"]}`},
+			keys:  form + `1 down down right down down down down down {"a":space[]} ctrl+s`,
+			calls: []string{`everything {"guild_id":"1","count":5,"mode":"soft","extra":{"a":[]}}`},
 		},
 
 		{name: "a destructive tool asks", keys: "/ purge enter enter", see: "may change or delete"},

@@ -38,6 +38,7 @@ type model struct {
 	begin   func() (context.Context, context.CancelFunc) // the context of one job
 	now     func() time.Time
 	program string
+	editor  []string // the user's, as a command
 	color   bool
 
 	clock         time.Time // when the last message came
@@ -94,6 +95,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 		begin:    func() (context.Context, context.CancelFunc) { return context.WithCancel(ctx) },
 		now:      cfg.Now,
 		program:  cfg.Program,
+		editor:   cfg.Editor,
 		color:    !cfg.NoColor,
 		theme:    newTheme(true, !cfg.NoColor),
 		keys:     newKeymap(),
@@ -142,6 +144,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.gotTools(msg)
 	case resultMsg:
 		m.gotResult(msg)
+	case editedMsg:
+		m.gotEdited(msg)
 	case frameMsg:
 		if m.job.cancel != nil && msg.id == m.job.id {
 			m.job.frame++

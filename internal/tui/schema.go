@@ -7,12 +7,16 @@ import (
 	"strings"
 )
 
-// Bounds of the schemas that get a form; beyond them the arguments are typed as one JSON object.
+// Bounds of the schemas that get a form; beyond them values are typed as JSON.
 const (
-	maxSchema  = 256 << 10 // bytes
-	maxFields  = 200
-	maxChoices = 1000
-	maxRefs    = 8 // $ref after $ref
+	maxSchema   = 256 << 10 // bytes
+	maxFields   = 200       // of one object
+	maxWork     = 8 << 20   // bytes of schemas put together
+	maxInner    = 500       // of all objects and lists inside, as variants too
+	maxDepth    = 4         // objects and lists in one another
+	maxVariants = 8
+	maxChoices  = 1000
+	maxRefs     = 8 // $ref after $ref
 )
 
 type kind uint8
@@ -22,11 +26,14 @@ const (
 	kindInteger
 	kindNumber
 	kindBoolean
-	kindChoice
+	kindChoice  // one of choices
+	kindChoices // any of choices, as an array
+	kindList    // an array of item
+	kindGroup   // an object of fields
 	kindJSON
 )
 
-// field is one argument of a tool, read from its schema.
+// field is one argument of a tool, or a part of one, read from its schema. It never changes.
 type field struct {
 	name      string // the property as the server spells it
 	label     string // the same, printable
@@ -34,10 +41,18 @@ type field struct {
 	typ       string // the type in a few words, printable
 	kind      kind
 	container byte // JSON must begin with this: '{', '[', or 0 for any
+	all       bool // it holds all arguments, as an object
 	required  bool
-	nullable  bool // null is a value: required and left empty sends it
+	nullable  bool   // null is a value: required and left empty sends it
+	format    string // of text; "": none that is known
+	secret    bool   // writeOnly or a password: masked, and never in a command line or on disk
+	hides     bool   // JSON that may hold secrets
 	choices   []choice
 	preset    json.RawMessage // the default, compact; nil: none
+	rules     rules
+	fields    []*field // of a group
+	item      *field   // of a list
+	variants  []*field // what else may be entered here, this one among them; nil: nothing
 }
 
 // choice is one value of an enum, or true and false.
@@ -46,17 +61,20 @@ type choice struct {
 	raw   json.RawMessage
 }
 
-// shape is the arguments of a tool.
+// shape is the arguments of a tool, or of whatever else is filled in.
 type shape struct {
-	fields []field
-	whole  bool // one field holds all arguments as a JSON object
+	fields []*field
+	whole  bool            // one field holds all arguments as a JSON object
+	schema json.RawMessage // what the arguments are checked against in the end; nil: nothing
 }
 
-// node is a JSON Schema by its keywords. Anything that is not one is an empty node.
-type node map[string]json.RawMessage
-
 // reader reads one schema document; what its pointers lead to is parsed once.
-type reader struct{ parsed map[string]node }
+type reader struct {
+	parsed map[string]node
+	left   int  // inner fields that may still be made
+	work   int  // bytes that may still be put together
+	hides  bool // there are secrets somewhere
+}
 
 // parseShape reads an input schema. A schema that is odd never prevents a call: what it does not
 // understand becomes a field for JSON.
@@ -65,28 +83,50 @@ func parseShape(raw json.RawMessage) shape {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return shape{}
 	}
+	hides := bytes.Contains(raw, []byte(`"writeOnly"`)) || bytes.Contains(raw, []byte(`"password"`))
 	if root == nil || len(raw) > maxSchema {
-		return wholeShape("The tool's schema cannot be read.", false)
+		return wholeShape("The tool's schema cannot be read.", false, hides)
 	}
-	rd := reader{parsed: map[string]node{"": root}}
+	rd := &reader{parsed: map[string]node{"": root}, left: maxInner, work: maxWork, hides: hides}
 	top := rd.resolve(root, 0)
+	return rd.shape(top, raw)
+}
+
+func (rd *reader) shape(top node, raw json.RawMessage) shape {
 	if types, _ := top.types(); len(types) > 0 && !slices.Contains(types, "object") {
-		return wholeShape("The tool's schema is not that of an object.", false)
+		return wholeShape("The tool's schema is not that of an object.", false, rd.hides)
 	}
 	names, nodes := members(top["properties"])
-	var required []string
-	_ = json.Unmarshal(top["required"], &required)
+	required := top.names("required")
 	switch {
 	case len(names) > maxFields:
-		return wholeShape("The tool has too many arguments for a form.", len(required) > 0)
+		return wholeShape("The tool has too many arguments for a form.", len(required) > 0, rd.hides).of(raw)
 	case len(names) == 0 && (top.open() || len(required) > 0):
-		return wholeShape("The tool takes arguments of any name.", len(required) > 0)
+		return wholeShape("The tool takes arguments of any name.", len(required) > 0, rd.hides).of(raw)
 	}
-	fields := make([]field, 0, len(names))
+	return shape{fields: rd.fields(names, nodes, required, 0)}.of(raw)
+}
+
+// of is the shape with the schema that the arguments are checked against.
+func (s shape) of(schema json.RawMessage) shape {
+	s.schema = schema
+	return s
+}
+
+func wholeShape(note string, required, hides bool) shape {
+	return shape{whole: true, fields: []*field{{
+		label: "arguments", note: note + " Type them as a JSON object.", typ: "object",
+		kind: kindJSON, container: '{', all: true, required: required, hides: hides, rules: noRules,
+	}}}
+}
+
+// fields reads an object's properties, the required ones first.
+func (rd *reader) fields(names []string, nodes []json.RawMessage, required []string, depth int) []*field {
+	fields := make([]*field, 0, len(names))
 	for i, name := range names {
-		fields = append(fields, rd.newField(name, nodes[i], slices.Contains(required, name)))
+		fields = append(fields, rd.newField(name, nodes[i], slices.Contains(required, name), depth))
 	}
-	slices.SortStableFunc(fields, func(a, b field) int {
+	slices.SortStableFunc(fields, func(a, b *field) int {
 		switch {
 		case a.required == b.required:
 			return 0
@@ -95,96 +135,131 @@ func parseShape(raw json.RawMessage) shape {
 		}
 		return 1
 	})
-	return shape{fields: fields}
+	return fields
 }
 
-func wholeShape(note string, required bool) shape {
-	return shape{whole: true, fields: []field{{
-		label: "arguments", note: note + " Type them as a JSON object.", typ: "object",
-		kind: kindJSON, container: '{', required: required,
-	}}}
-}
-
-// open says whether a schema without properties asks for some.
-func (n node) open() bool {
-	if n["patternProperties"] != nil {
-		return true
-	}
-	extra := n["additionalProperties"]
-	return extra != nil && string(extra) != "false"
-}
-
-func parseNode(raw json.RawMessage) node {
-	var n node
-	if json.Unmarshal(raw, &n) != nil {
-		return nil
-	}
-	return n
-}
-
-// members lists an object's members in the order on the wire. Of a name that comes
-// twice the last value counts, as everywhere in JSON.
-func members(raw json.RawMessage) (names []string, values []json.RawMessage) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return nil, nil
-	}
-	seen := map[string]int{}
-	for dec.More() {
-		token, err := dec.Token()
-		name, ok := token.(string)
-		var value json.RawMessage
-		if err != nil || !ok || dec.Decode(&value) != nil {
-			return names, values
-		}
-		if at, ok := seen[name]; ok {
-			values[at] = value
-			continue
-		}
-		seen[name] = len(names)
-		names, values = append(names, name), append(values, value)
-	}
-	return names, values
-}
-
-func (rd reader) newField(name string, raw json.RawMessage, required bool) field {
+func (rd *reader) newField(name string, raw json.RawMessage, required bool, depth int) *field {
 	n := rd.resolve(parseNode(raw), 0)
-	types, nullable := n.types()
-	f := field{
-		name: name, label: oneLine(name, 200), note: prose(n.text("description"), 2000),
-		required: required, nullable: nullable, preset: compact(n["default"]),
-	}
+	f := rd.typed(n, depth)
+	f.name, f.label, f.required = name, oneLine(name, 200), required
 	if f.label == "" {
 		f.label = `""`
 	}
-	if f.note == "" {
+	if f.note = prose(n.text("description"), 2000); f.note == "" {
 		f.note = prose(n.text("title"), 200)
 	}
-	f.choices = rd.choices(n)
-	switch {
-	case len(f.choices) > 0:
-		f.kind, f.typ = kindChoice, "choice"
-	case len(types) != 1:
-		f.kind, f.typ = kindJSON, "JSON"
-		if len(types) > 1 {
-			f.typ = oneLine(strings.Join(types, " or "), 80) + " as JSON"
-		}
-	default:
-		rd.setType(&f, n, types[0])
+	f.preset = compact(n["default"])
+	if f.preset == nil && n["const"] != nil && required {
+		f.preset = compact(n["const"])
 	}
 	if string(f.preset) == "null" {
 		f.preset = nil
 	}
+	for _, v := range f.variants {
+		v.name, v.label, v.required, v.nullable, v.note, v.preset = f.name, f.label, f.required, f.nullable, f.note, f.preset
+		v.variants = f.variants
+	}
 	return f
 }
 
-func (rd reader) setType(f *field, n node, typ string) {
+// typed reads all of a field that its place in an object does not decide.
+func (rd *reader) typed(n node, depth int) *field {
+	types, nullable := n.types()
+	f := &field{nullable: nullable, rules: newRules(n), hides: rd.hides}
+	f.secret = string(n["writeOnly"]) == "true" || n.text("format") == "password"
+	if f.choices = fitting(rd.choices(n), types); len(f.choices) > 0 {
+		f.kind, f.typ, f.nullable = kindChoice, "choice", string(n["nullable"]) == "true"
+		f.addNull()
+		return f
+	}
+	if several := rd.variants(n, types, depth); several != nil {
+		first := *several[0]
+		f = &first
+		var typs []string
+		for _, v := range several {
+			typs = append(typs, v.typ)
+		}
+		f.typ = oneLine(strings.Join(typs, " or "), 80)
+		f.nullable = nullable || slices.ContainsFunc(several, func(v *field) bool { return v.nullable })
+		f.variants = several
+		return f
+	}
+	if len(types) != 1 {
+		f.kind, f.typ = kindJSON, "JSON"
+		if len(types) > 1 {
+			f.typ = oneLine(strings.Join(types, " or "), 80) + " as JSON"
+		}
+		return f
+	}
+	rd.setType(f, n, types[0], depth)
+	return f
+}
+
+// addNull makes null one of the choices where it is a value.
+func (f *field) addNull() {
+	null := choice{"null", json.RawMessage("null")}
+	if f.nullable && !slices.ContainsFunc(f.choices, func(c choice) bool { return string(c.raw) == "null" }) {
+		f.choices = append(f.choices, null)
+	}
+}
+
+// variants are the fields for the types that a value may have; nil unless there are several and
+// each gets more than JSON. Text is the first, as it is on the command line: so a snowflake keeps
+// its digits.
+func (rd *reader) variants(n node, types []string, depth int) []*field {
+	var nodes []node
+	for _, keyword := range []string{"anyOf", "oneOf"} {
+		var parts []json.RawMessage
+		if nodes == nil && json.Unmarshal(n[keyword], &parts) == nil && len(parts) <= maxVariants {
+			outer := n.without("anyOf", "oneOf", "default", "title", "description")
+			for _, part := range parts {
+				if inner := rd.resolve(parseNode(part), 1); inner.text("type") != "null" {
+					nodes = append(nodes, inner.merged(outer))
+				}
+			}
+		}
+	}
+	if nodes == nil && len(types) > 1 && len(types) <= maxVariants {
+		for _, typ := range types {
+			nodes = append(nodes, n.merged(node{"type": quote(typ)}))
+		}
+	}
+	if len(nodes) < 2 {
+		return nil
+	}
+	var several []*field
+	for _, each := range nodes {
+		if rd.left--; rd.left < 0 {
+			return nil
+		}
+		v := rd.typed(each, depth+1)
+		if v.kind == kindJSON && v.container == 0 || v.variants != nil {
+			return nil
+		}
+		if title := oneLine(each.text("title"), 40); title != "" {
+			v.typ = title
+		}
+		several = append(several, v)
+	}
+	slices.SortStableFunc(several, func(a, b *field) int { return weight(a) - weight(b) })
+	return several
+}
+
+// weight puts plain text before everything else.
+func weight(f *field) int {
+	if f.kind == kindText {
+		return 0
+	}
+	return 1
+}
+
+func (rd *reader) setType(f *field, n node, typ string, depth int) {
 	f.typ = typ
 	switch typ {
 	case "string":
 		f.kind = kindText
 		if format := n.text("format"); format != "" {
-			f.typ = oneLine(format, 40)
+			f.format, f.typ = format, oneLine(format, 40)
 		}
 	case "integer", "number":
 		f.kind = kindNumber
@@ -195,181 +270,47 @@ func (rd reader) setType(f *field, n node, typ string) {
 	case "boolean":
 		f.kind = kindBoolean
 		f.choices = []choice{{"false", json.RawMessage("false")}, {"true", json.RawMessage("true")}}
+		f.addNull()
 	case "array":
-		f.kind, f.container = kindJSON, '['
-		f.typ = "array as JSON"
-		if of, _ := rd.resolve(parseNode(n["items"]), 0).types(); len(of) == 1 {
-			f.typ = "array of " + oneLine(of[0], 20) + " as JSON"
-		}
+		rd.setArray(f, n, depth)
 	case "object":
-		f.kind, f.container = kindJSON, '{'
-		f.typ = "object as JSON"
+		rd.setObject(f, n, depth)
+	case "null":
+		f.kind, f.nullable, f.typ = kindChoice, true, "null"
+		f.addNull()
 	default: // not a type of JSON Schema
 		f.kind, f.typ = kindJSON, "JSON"
 	}
 }
 
-// bounds is the range of a number in words. The server checks it; the form only shows it.
-func (n node) bounds() string {
-	low, high := scalar(n["minimum"]), scalar(n["maximum"])
+func (rd *reader) setArray(f *field, n node, depth int) {
+	f.kind, f.container, f.typ = kindJSON, '[', "array as JSON"
+	items := parseNode(n["items"])
+	if len(items) == 0 || n["prefixItems"] != nil || depth >= maxDepth {
+		return
+	}
+	if rd.left--; rd.left < 0 {
+		return
+	}
+	item := rd.newField("", n["items"], true, depth+1)
+	item.label, item.preset, item.secret = "", nil, item.secret || f.secret
 	switch {
-	case low != "" && high != "":
-		return " " + low + " to " + high
-	case low != "":
-		return " from " + low
-	case high != "":
-		return " up to " + high
+	case item.kind == kindChoice && len(item.variants) == 0:
+		f.kind, f.choices, f.typ, f.secret = kindChoices, item.choices, "choices", item.secret
+	case item.kind == kindJSON && item.container == 0:
+		return
+	default:
+		f.kind, f.item, f.typ = kindList, item, "list of "+item.typ
 	}
-	return ""
 }
 
-func scalar(raw json.RawMessage) string {
-	if !isNumber(string(raw)) || len(raw) > 24 {
-		return ""
+func (rd *reader) setObject(f *field, n node, depth int) {
+	f.kind, f.container, f.typ = kindJSON, '{', "object as JSON"
+	names, nodes := members(n["properties"])
+	if len(names) == 0 || len(names) > maxFields || depth >= maxDepth || rd.left < len(names) {
+		return
 	}
-	return string(raw)
-}
-
-// text is the value of a keyword whose value is a string.
-func (n node) text(keyword string) string {
-	var s string
-	_ = json.Unmarshal(n[keyword], &s)
-	return s
-}
-
-// types lists the types but null, and says whether null is one.
-func (n node) types() (types []string, nullable bool) {
-	if json.Unmarshal(n["type"], &types) != nil {
-		types = nil
-		if one := n.text("type"); one != "" {
-			types = []string{one}
-		}
-	}
-	nullable = slices.Contains(types, "null")
-	if len(types) > 1 {
-		types = slices.DeleteFunc(types, func(s string) bool { return s == "null" })
-	}
-	return types, nullable || string(n["nullable"]) == "true"
-}
-
-// choices lists the values of an enum, a const, or an anyOf of constants.
-func (rd reader) choices(n node) []choice {
-	var values []json.RawMessage
-	if n["const"] != nil {
-		values = []json.RawMessage{n["const"]}
-	} else if json.Unmarshal(n["enum"], &values) != nil || len(values) == 0 {
-		return rd.constants(n)
-	}
-	if len(values) > maxChoices {
-		return nil
-	}
-	out := make([]choice, 0, len(values))
-	for _, raw := range values {
-		raw = compact(raw)
-		out = append(out, choice{label: choiceLabel(raw), raw: raw})
-	}
-	return out
-}
-
-// constants reads `anyOf` and `oneOf` of {"const": …, "title": …}.
-func (rd reader) constants(n node) []choice {
-	for _, keyword := range []string{"oneOf", "anyOf"} {
-		var parts []json.RawMessage
-		if json.Unmarshal(n[keyword], &parts) != nil || len(parts) == 0 || len(parts) > maxChoices {
-			continue
-		}
-		var out []choice
-		for _, raw := range parts {
-			part := rd.resolve(parseNode(raw), maxRefs-1)
-			if part["const"] == nil {
-				return nil
-			}
-			value := compact(part["const"])
-			label := choiceLabel(value)
-			if title := oneLine(part.text("title"), 60); title != "" && title != label {
-				label += " (" + title + ")"
-			}
-			out = append(out, choice{label: label, raw: value})
-		}
-		return out
-	}
-	return nil
-}
-
-func choiceLabel(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil && raw[0] == '"' && s != "" {
-		return oneLine(s, 200)
-	}
-	return oneLine(string(raw), 200)
-}
-
-func compact(raw json.RawMessage) json.RawMessage {
-	var b bytes.Buffer
-	if len(raw) == 0 || json.Compact(&b, raw) != nil {
-		return nil
-	}
-	return b.Bytes()
-}
-
-// resolve follows references within the document, and takes the one part that is left when an
-// optional type is written as anyOf [type, null], or one type as allOf [type].
-func (rd reader) resolve(n node, depth int) node {
-	if depth >= maxRefs {
-		return n
-	}
-	if ref := n.text("$ref"); strings.HasPrefix(ref, "#/") {
-		return rd.resolve(rd.at(ref[1:]), depth+1).under(n)
-	}
-	for _, keyword := range []string{"anyOf", "oneOf", "allOf"} {
-		var parts []json.RawMessage
-		if json.Unmarshal(n[keyword], &parts) != nil {
-			continue
-		}
-		var rest []node
-		null := false
-		for _, raw := range parts[:min(len(parts), maxChoices)] {
-			part := parseNode(raw)
-			if part.text("type") == "null" {
-				null = true
-				continue
-			}
-			rest = append(rest, part)
-		}
-		if len(rest) != 1 {
-			continue
-		}
-		only := rd.resolve(rest[0], depth+1).under(n)
-		if null {
-			only["nullable"] = json.RawMessage("true")
-		}
-		return only
-	}
-	return n
-}
-
-// under is n with the words and the default of the schema that referred to it.
-func (n node) under(outer node) node {
-	merged := node{}
-	for keyword, value := range n {
-		merged[keyword] = value
-	}
-	for _, keyword := range []string{"title", "description", "default", "nullable"} {
-		if outer[keyword] != nil {
-			merged[keyword] = outer[keyword]
-		}
-	}
-	return merged
-}
-
-// at follows a JSON pointer.
-func (rd reader) at(pointer string) node {
-	if n, ok := rd.parsed[pointer]; ok {
-		return n
-	}
-	cut := strings.LastIndexByte(pointer, '/')
-	name := strings.NewReplacer("~1", "/", "~0", "~").Replace(pointer[cut+1:])
-	n := parseNode(rd.at(pointer[:max(0, cut)])[name])
-	rd.parsed[pointer] = n
-	return n
+	rd.left -= len(names)
+	f.kind, f.typ = kindGroup, "object"
+	f.fields = rd.fields(names, nodes, n.names("required"), depth+1)
 }

@@ -34,6 +34,7 @@ type Config struct {
 	NoColor bool             // bold is the only attribute then
 	Program string           // the program's name as invoked, for hints; "": mcpdiscord
 	Now     func() time.Time // nil: time.Now
+	Editor  []string         // the command that edits a file, whose name is added; nil: there is none
 	// Events are those of the client: a call may need a new sign-in, and the screen then shows
 	// the address to open. nil: none come.
 	Events <-chan client.Event

@@ -2,10 +2,13 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"charm.land/bubbles/v2/key"
 )
 
-// formBody shows the tool's name and its fields, scrolled so that the focused one is in view.
+// formBody shows the tool's name and its form, and below it the same as a command.
 func (m *model) formBody() body {
 	t, f, w, h := &m.theme, m.form(), m.width, m.bodyHeight()
 	it := m.call.item
@@ -26,150 +29,272 @@ func (m *model) formBody() body {
 	if h >= 10 {
 		rows = append(rows, "")
 	}
-	fields := f.fields()
-	label := m.labelWidth(fields, w-6)
-	var lines []string
-	at, size, x := 0, 0, -1
-	for i := range f.inputs {
-		part, column := m.inputRows(f, i, label)
-		if i == f.focus {
-			at, size, x = len(lines), len(part), column
+	var below []string
+	if h >= 14 {
+		line, _ := clip(m.commandLine(f), w*maxCluster)
+		below = []string{"", " " + t.dim.Render(fit(m.cells, "$ "+visible(line), w-2))}
+	}
+	b := f.rows(t, m.cells, w, h-len(rows)-len(below))
+	if b.y >= 0 {
+		b.y += len(rows)
+	}
+	rows = append(rows, b.rows...)
+	for len(below) > 0 && len(rows) < h-len(below) {
+		rows = append(rows, "")
+	}
+	b.rows = append(rows, below...)
+	return b
+}
+
+// sheet is what a form is drawn on: what all of its fields have in common.
+type sheet struct {
+	t     *theme
+	c     cells
+	f     *form
+	w, h  int
+	label int // columns for the labels
+}
+
+// drawn is one field on the screen. y < 0: the cursor is not in it.
+type drawn struct {
+	rows []string
+	x, y int
+}
+
+// rows shows the fields in w columns and h rows, scrolled so that the focused one is in view.
+func (f *form) rows(t *theme, c cells, w, h int) body {
+	b := body{y: -1}
+	if len(f.slots) == 0 || h <= 0 {
+		return b
+	}
+	sh := sheet{t: t, c: c, f: f, w: w, h: h, label: f.labelWidth(c, w)}
+	foot := sh.foot()
+	h = max(1, h-len(foot))
+	at := sh.slot(f.focus)
+	// Only what can be in the window is drawn.
+	var above [][]string
+	n := 0
+	for i := f.focus - 1; i >= 0 && n < h; i-- {
+		part := sh.slot(i).rows
+		above, n = append(above, part), n+len(part)
+	}
+	slices.Reverse(above)
+	lines := slices.Concat(above...)
+	first := len(lines)
+	lines = append(lines, at.rows...)
+	for i := f.focus + 1; i < len(f.slots) && len(lines) < first+len(at.rows)+h; i++ {
+		lines = append(lines, sh.slot(i).rows...)
+	}
+	top := max(0, min(first-max(0, h-len(at.rows))/2, len(lines)-h))
+	if at.y >= 0 {
+		b.x, b.y = at.x, first+at.y-top
+		if b.y >= h { // the field is higher than the window: the cursor counts
+			top, b.y = top+b.y-h+1, h-1
 		}
-		lines = append(lines, part...)
 	}
-	room := h - len(rows)
-	top := max(0, min(at-max(0, room-size)/2, len(lines)-room))
-	b := body{x: x, y: -1}
-	if x >= 0 {
-		b.y = len(rows) + at - top
-	}
-	b.rows = append(rows, lines[top:min(len(lines), top+room)]...)
-	if len(lines) > room {
-		b.corner = fmt.Sprintf("field %d of %d", f.focus+1, len(f.inputs))
+	b.rows = append(lines[top:min(len(lines), top+h)], foot...)
+	if len(lines) > h {
+		b.corner = f.place()
 	}
 	return b
 }
 
-func (f *form) fields() []field {
-	fields := make([]field, len(f.inputs))
-	for i := range f.inputs {
-		fields[i] = f.inputs[i].field
+// place says which of the fields has the focus.
+func (f *form) place() string {
+	at, n := 0, 0
+	for i := range f.slots {
+		if f.slots[i].focusable() {
+			if n++; i == f.focus {
+				at = n
+			}
+		}
 	}
-	return fields
+	return fmt.Sprintf("field %d of %d", at, n)
 }
 
-// inputRows is one field: its label, its value with the reason beside it, and below the focused
-// one what the server says about it. x is the column of the terminal's cursor, -1 for none.
-func (m *model) inputRows(f *form, i, label int) (rows []string, x int) {
-	t, in, focused := &m.theme, &f.inputs[i], i == f.focus
-	name := fit(m.cells, in.label, label)
-	row := "   " + pad(m.cells, t.plain.Render(name), label)
-	if focused {
-		row = " " + t.accent.Render("› ") + pad(m.cells, t.accent.Render(name), label)
+// foot is what concerns all fields together.
+func (sh *sheet) foot() []string {
+	var rows []string
+	if names, _ := members(sh.f.root.more); len(names) > 0 {
+		text := "and " + oneLine(strings.Join(names, ", "), 200) + ", which the form has no field for"
+		rows = append(rows, "   "+sh.t.dim.Render(fit(sh.c, text, sh.w-4)))
 	}
+	if why := sh.f.misfit; why != "" {
+		if !sh.f.strict {
+			why += "; ctrl+s again sends it"
+		}
+		for _, row := range head(sh.c, wrap(sh.c, why, sh.w-4), max(1, sh.h/4), sh.w-4) {
+			rows = append(rows, "   "+sh.t.bad.Render(row))
+		}
+	}
+	return rows
+}
+
+func (f *form) labelWidth(c cells, w int) int {
+	widest := 8
+	for i := range f.slots {
+		widest = max(widest, c.StringWidth(f.slots[i].heading())+2*f.slots[i].depth)
+	}
+	return min(widest, (w-6)*2/5)
+}
+
+// heading is what stands before a field; items of a list have their number.
+func (s *slot) heading() string {
+	if s.parent != nil && s.parent.kind == kindList {
+		return fmt.Sprint(slices.Index(s.parent.children, s.input)+1) + "."
+	}
+	return s.label
+}
+
+// slot is one field: its label, its value with the reason beside it, and below the focused one
+// what the server says about it.
+func (sh *sheet) slot(i int) drawn {
+	t, s, focused := sh.t, &sh.f.slots[i], i == sh.f.focus
+	indent := min(2*s.depth, max(0, sh.label-6))
+	name := fit(sh.c, s.heading(), sh.label-indent)
+	style, mark := t.plain, "   "
+	switch {
+	case focused:
+		style, mark = t.accent, " "+t.accent.Render("› ")
+	case s.kind == kindGroup || s.kind == kindList:
+		style = t.strong
+	}
+	row := mark + strings.Repeat(" ", indent) + pad(sh.c, style.Render(name), sh.label-indent)
 	star := "  "
-	if in.required {
+	if s.required && s.heading() == s.label {
 		star = t.warn.Render("*") + " "
 	}
 	row += star
-	indent := 3 + label + 2
-	width := m.width - indent - 1
-	reason, beside := f.reason(i), ""
-	if n := m.cells.StringWidth(reason); reason != "" && width-n >= 20 {
+	left := 3 + sh.label + 2
+	width := sh.w - left - 1
+	reason, beside := sh.f.reason(s.input), ""
+	if n := sh.c.StringWidth(reason); reason != "" && width-n >= 20 {
 		width -= n + 2
 		beside = "  " + t.bad.Render(reason)
 	}
-	value, column := m.inputValue(in, focused, width)
-	switch {
-	case beside != "":
-		value = pad(m.cells, value, width)
-	case reason != "" && in.empty(): // no room beside an empty field, so in it
-		value = t.bad.Render(fit(m.cells, reason, width))
+	v := sh.value(s.input, focused, width)
+	below := reason != "" && beside == ""
+	if below && s.empty() && s.typed() { // no room beside an empty field, so in it
+		v.rows[0], below = t.bad.Render(fit(sh.c, reason, width)), false
 	}
-	rows = append(rows, strings.TrimRight(row+value+beside, " "))
-	if reason != "" && beside == "" && !in.empty() {
-		rows = append(rows, "     "+t.bad.Render(fit(m.cells, reason, m.width-6)))
+	if beside != "" {
+		v.rows[0] = pad(sh.c, v.rows[0], width) + beside
 	}
-	if focused {
-		rows = append(rows, m.inputNotes(in)...)
-		if column >= 0 {
-			x = indent + column
-			return rows, x
-		}
+	rows := []string{strings.TrimRight(row+v.rows[0], " ")}
+	for _, more := range v.rows[1:] {
+		rows = append(rows, strings.Repeat(" ", left)+more)
 	}
-	return rows, -1
-}
-
-// inputValue is the value in w columns. While it is empty the type stands in its place.
-func (m *model) inputValue(in *input, focused bool, w int) (value string, column int) {
-	t := &m.theme
-	switch {
-	case in.kind == kindBoolean:
-		return m.toggle(in), -1
-	case in.kind == kindChoice:
-		return m.choice(in, focused, w), -1
-	case in.edit.text == "":
-		hint := in.typ
-		if !in.required {
-			hint += ", optional"
-		}
-		value = t.dim.Render(fit(m.cells, hint, w))
-	case focused:
-		value, column = in.edit.view(m.cells, w)
-		return t.strong.Render(value), column
-	default:
-		value = t.plain.Render(in.edit.shown(m.cells, w))
-	}
-	if !focused {
-		column = -1
-	}
-	return value, column
-}
-
-func (m *model) toggle(in *input) string {
-	switch in.picked {
-	case 0:
-		return "[ ] false"
-	case 1:
-		return m.theme.accent.Render("[x] true")
-	}
-	return m.theme.dim.Render("[–] not sent")
-}
-
-func (m *model) choice(in *input, focused bool, w int) string {
-	t := &m.theme
-	label := t.dim.Render(fmt.Sprintf("choose one of %d", len(in.choices)))
-	if !in.required {
-		label = t.dim.Render("not sent")
-	}
-	if in.picked >= 0 {
-		label = t.plain.Render(fit(m.cells, in.choices[in.picked].label, w-4))
+	if below {
+		rows = append(rows, "     "+t.bad.Render(fit(sh.c, reason, sh.w-6)))
 	}
 	if focused {
-		return t.accent.Render("‹ ") + label + t.accent.Render(" ›")
+		rows = append(rows, sh.notes(s.input)...)
 	}
-	return label
+	return drawn{rows: rows, x: left + v.x, y: v.y}
 }
 
-// inputNotes stands under the focused field: its type if a value hides it, and its description.
-func (m *model) inputNotes(in *input) []string {
-	t, w := &m.theme, m.width-6
+// notes stand under the focused field: its type if a value hides it, what it must be, what else
+// could be sent, and its description.
+func (sh *sheet) notes(in *input) []string {
 	var parts []string
 	switch {
 	case in.kind == kindChoice:
-		parts = append(parts, choiceList(in.choices))
-	case in.kind != kindBoolean && in.edit.text != "":
-		parts = append(parts, in.typ)
+		parts = append(parts, in.choiceWords())
+	case in.typed() && (in.edit.text != "" || in.null):
+		parts = append(parts, in.hint())
+	}
+	if words := in.rules.words(); words != "" {
+		parts = append(parts, words)
+	}
+	if words := in.turnWords(); words != "" {
+		parts = append(parts, "ctrl+t: "+words)
 	}
 	if in.note != "" {
 		parts = append(parts, in.note)
 	}
+	w, limit := sh.w-6, max(2, min(5, (sh.h+4)/3))
 	var rows []string
-	limit := max(2, min(5, m.bodyHeight()/3))
 	for _, part := range parts {
-		for _, row := range head(m.cells, paragraphs(m.cells, part, w), limit, w) {
-			rows = append(rows, "     "+t.dim.Render(row))
+		for _, row := range head(sh.c, paragraphs(sh.c, part, w), limit, w) {
+			rows = append(rows, "     "+sh.t.dim.Render(row))
 		}
 	}
 	return rows
+}
+
+// hint is the type, and how a value of its format looks.
+func (in *input) hint() string {
+	typ := in.typ
+	if in.variant >= 0 && in.variant < len(in.variants) {
+		typ = in.variants[in.variant].typ
+	}
+	if like := like(in.format); like != "" {
+		return typ + " like " + like
+	}
+	return typ
+}
+
+// choiceWords lists the choices, or those that were looked for.
+func (in *input) choiceWords() string {
+	if in.filter == "" {
+		return choiceList(in.choices)
+	}
+	hits := in.hits(in.filter)
+	from := max(0, slices.Index(hits, in.picked))
+	var found []choice
+	for _, i := range hits[from:min(len(hits), from+50)] {
+		found = append(found, in.choices[i])
+	}
+	return fmt.Sprintf("%s: %d of %d: %s", oneLine(in.filter, 40), len(hits), len(in.choices), choiceList(found))
+}
+
+// turnWords says what else could be sent.
+func (in *input) turnWords() string {
+	var words []string
+	for i, v := range in.variants {
+		if i != in.variant || in.null {
+			words = append(words, v.typ)
+		}
+	}
+	if in.nullable && !in.picks() && !in.null {
+		words = append(words, "null")
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return oneLine(strings.Join(words, ", "), 200)
+}
+
+// hints are the keys of the focused field and of the form, the most useful first.
+func (f *form) hints() []key.Binding {
+	bind := func(show, does string) key.Binding {
+		return key.NewBinding(key.WithKeys(show), key.WithHelp(show, does))
+	}
+	var hints []key.Binding
+	in := f.focused()
+	if in == nil {
+		return nil
+	}
+	list, _ := f.item()
+	switch {
+	case in.kind == kindBoolean:
+		hints = append(hints, bind("space", "toggle"))
+	case in.kind == kindChoice:
+		hints = append(hints, bind("←→", "choose"))
+	case in.kind == kindChoices:
+		hints = append(hints, bind("space", "tick"))
+	case in.kind == kindList:
+		hints = append(hints, bind("space", "add"))
+	case in.kind == kindGroup:
+		hints = append(hints, bind("space", "open"))
+	case layout(in.format) != "":
+		hints = append(hints, bind("⇧↑↓", "step"))
+	}
+	if list != nil {
+		hints = append(hints, bind("ctrl+n", "add"), bind("ctrl+x", "remove"), bind("alt+↑↓", "move"))
+	}
+	if in.turnWords() != "" {
+		hints = append(hints, bind("ctrl+t", "type"))
+	}
+	return append(hints, bind("ctrl+o", "editor"), bind("ctrl+y", "copy command"))
 }

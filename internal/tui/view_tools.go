@@ -152,7 +152,7 @@ func (m *model) signature(it *item, w int) []string {
 	rows := []string{t.dim.Render("Arguments")}
 	name := m.labelWidth(it.shape.fields, w)
 	for i := range it.shape.fields {
-		f := &it.shape.fields[i]
+		f := it.shape.fields[i]
 		typ := f.typ
 		if f.kind == kindChoice {
 			typ = choiceList(f.choices)
@@ -166,7 +166,7 @@ func (m *model) signature(it *item, w int) []string {
 	return rows
 }
 
-func (m *model) labelWidth(fields []field, w int) int {
+func (m *model) labelWidth(fields []*field, w int) int {
 	widest := 8
 	for i := range fields {
 		widest = max(widest, m.cells.StringWidth(fields[i].label))
