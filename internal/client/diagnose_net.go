@@ -187,7 +187,8 @@ func (d *diagnosis) differ(ctx context.Context, addresses []string) bool {
 	return len(answers) > 1
 }
 
-// fingerprint is what tells programs apart in how they refuse a stranger.
+// fingerprint is what tells programs apart in how they refuse a stranger. None
+// of the given headers is sent: one of the programs is not who they are for.
 func (d *diagnosis) fingerprint(ctx context.Context, base http.RoundTripper) string {
 	ctx, cancel := context.WithTimeout(ctx, d.dialWait())
 	defer cancel()
@@ -196,7 +197,7 @@ func (d *diagnosis) fingerprint(ctx context.Context, base http.RoundTripper) str
 		return err.Error()
 	}
 	req.Header.Set("User-Agent", userAgent(d.cfg.Version))
-	resp, err := d.debug.over(d.cfg.anonymous().withHeader(base, d.url)).RoundTrip(req)
+	resp, err := d.debug.over(base).RoundTrip(req)
 	if err != nil {
 		return "no answer"
 	}

@@ -324,7 +324,10 @@ func TestDiagnoseInterrupted(t *testing.T) {
 // A forgotten program on the other loopback address is told apart.
 func TestDiagnoseTwoPrograms(t *testing.T) {
 	t.Parallel()
-	one, other := newFake(t), httptest.NewServer(http.NotFoundHandler())
+	one, other := newFake(t), httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		want(t, "a header for another", r.Header.Get("X-Api-Key"), "")
+		http.NotFound(w, r)
+	}))
 	t.Cleanup(other.Close)
 	host := func(url string) string { return strings.TrimPrefix(url, "http://") }
 	for address, two := range map[string]bool{host(other.URL): true, host(one.URL): false} {
