@@ -12,6 +12,7 @@ import (
 const (
 	frameEvery = 100 * time.Millisecond // the spinner's pace, only while something runs
 	clockEvery = 30 * time.Second       // the pace of the token's remaining time
+	countEvery = time.Second            // the same, where seconds are shown
 )
 
 // Messages carry the id of the job that they belong to.
@@ -20,42 +21,54 @@ type (
 		id       int
 		items    []item
 		identity client.Identity
+		took     time.Duration
 		err      error
 	}
 	resultMsg struct {
 		id       int
 		doc      document
+		bytes    int
 		identity client.Identity
 		err      error
 	}
-	frameMsg struct{ id int }
+	frameMsg struct{}
 	clockMsg struct{}
 )
 
 func loadTools(ctx context.Context, session Session, id int) tea.Cmd {
 	return func() tea.Msg {
+		began := time.Now()
 		tools, err := session.Tools(ctx)
-		return toolsMsg{id: id, items: newItems(tools), identity: session.Identity(), err: err}
+		took := time.Since(began)
+		return toolsMsg{id: id, items: newItems(tools), identity: session.Identity(), took: took, err: err}
 	}
 }
 
-// callTool also lays the result out, so that a large one does not hold up the screen.
-func callTool(ctx context.Context, session Session, id int, call client.Call) tea.Cmd {
+// perform calls a tool. It also lays the result out, so that a large one does not hold up the
+// screen. Nothing comes into the mailbox afterwards.
+func perform(ctx context.Context, session Session, id int, call client.Call, box *mailbox) tea.Cmd {
 	return func() tea.Msg {
 		msg := resultMsg{id: id}
 		var res *client.Result
-		if res, msg.err = session.Call(ctx, call); msg.err == nil {
-			msg.doc = newDocument(res)
+		res, msg.err = session.Call(ctx, call)
+		box.end()
+		if msg.err == nil {
+			msg.doc, msg.bytes = newDocument(res), footprint(res)
 		}
 		msg.identity = session.Identity()
 		return msg
 	}
 }
 
-func nextFrame(id int) tea.Cmd {
-	return tea.Tick(frameEvery, func(time.Time) tea.Msg { return frameMsg{id: id} })
+// footprint is about what a result takes in memory, in bytes.
+func footprint(res *client.Result) int {
+	return 1 + 2*len(res.Raw) + len(res.Exchange.Request) + len(res.Exchange.Response)
 }
 
-func nextClock() tea.Cmd {
-	return tea.Tick(clockEvery, func(time.Time) tea.Msg { return clockMsg{} })
+func nextFrame(every time.Duration) tea.Cmd {
+	return tea.Tick(every, func(time.Time) tea.Msg { return frameMsg{} })
+}
+
+func nextClock(every time.Duration) tea.Cmd {
+	return tea.Tick(every, func(time.Time) tea.Msg { return clockMsg{} })
 }

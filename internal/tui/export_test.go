@@ -22,8 +22,8 @@ func NewModel(ctx context.Context, cfg Config) *Model { return newModel(ctx, cfg
 
 func (m *model) Err() error { return m.err }
 
-// Frame is the message of the spinner for the job that runs.
-func (m *model) Frame() tea.Msg { return frameMsg{id: m.job.id} }
+// Frame is the message of the spinner.
+func (m *model) Frame() tea.Msg { return frameMsg{} }
 
 // Closed is a session as Run leaves it.
 func Closed(s Session) Session {

@@ -15,14 +15,14 @@ func (m *model) pressForm(msg tea.KeyPressMsg) tea.Cmd {
 	f.clock = m.clock
 	switch f.press(m.cells, msg) {
 	case formBack:
-		m.screen = screenTools
+		m.here().screen = screenList
 	case formSubmit:
 		return m.submit()
 	case formEdit:
 		return m.editForm(f)
 	case formCopy:
 		m.notice = "copied the command"
-		return tea.SetClipboard(m.commandLine(f))
+		return tea.SetClipboard(m.commandLine(m.here().item, f.sent()))
 	case formFull:
 		m.notice = "the field is full"
 	case formStay:
@@ -30,10 +30,10 @@ func (m *model) pressForm(msg tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// commandLine does the same as the form in a shell, but for its secrets.
-func (m *model) commandLine(f *form) string {
-	line := commandLine{program: m.program, verb: "call", name: m.call.item.tool.Name, server: m.identity.Server}
-	return line.with(f.shape.redact(f.sent()))
+// commandLine does the same as a call in a shell, but for its secrets.
+func (m *model) commandLine(it *item, arguments json.RawMessage) string {
+	line := commandLine{program: m.program, verb: "call", name: it.tool.Name, server: m.identity.Server}
+	return line.with(it.shape.redact(arguments))
 }
 
 // editForm opens the arguments in the user's editor, or once more what came back from there.

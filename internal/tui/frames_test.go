@@ -118,6 +118,20 @@ var scenes = []struct {
 	{name: "failure first", session: &session{loadErr: &client.Error{
 		Kind: client.KindAuth, Message: "the sign-in has ended", Hint: "run {program} connect http://localhost:8000/mcp to sign in again",
 	}}, act: func(s *stage) { s.settle() }},
+	{name: "history none", act: func(s *stage) {
+		s.settle()
+		s.press("4")
+	}},
+	{name: "history", act: func(s *stage) { s.some(); s.press("4", "down") }},
+	{name: "log none", act: func(s *stage) {
+		s.settle()
+		s.press("6")
+	}},
+	{name: "log", act: func(s *stage) { s.some(); s.press("6") }},
+	{name: "quit asked", act: func(s *stage) {
+		s.settle()
+		s.press("ctrl+c")
+	}},
 	{name: "token expired", act: func(s *stage) {
 		s.settle()
 		s.now = s.now.Add(2 * 3600e9)
@@ -240,7 +254,7 @@ func TestTooSmall(t *testing.T) {
 		s.see("get_user_info")
 		s.send(tea.WindowSizeMsg{Width: 1, Height: 1})
 		s.frame()
-		s.press("ctrl+c")
+		s.press("ctrl+c", "ctrl+c")
 		if !s.quit {
 			t.Error("Ctrl-C does not quit a small window")
 		}

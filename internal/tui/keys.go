@@ -4,13 +4,14 @@ import (
 	"strings"
 
 	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
 )
 
 // keymap is every key outside of text fields, with the words that the footer has for it.
 type keymap struct {
 	up, down, pageUp, pageDown, top, bottom key.Binding
 
-	open, filter, reload, back, again, retry, quit, interrupt key.Binding
+	open, filter, reload, back, again, retry, background, quit, interrupt key.Binding
 
 	next, previous, submit, call, yes, no, keep key.Binding
 }
@@ -20,27 +21,28 @@ func newKeymap() keymap {
 		return key.NewBinding(key.WithKeys(keys...), key.WithHelp(show, does))
 	}
 	return keymap{
-		up:        bind("↑↓", "move", "up", "k"),
-		down:      bind("↑↓", "move", "down", "j"),
-		pageUp:    bind("pgup", "page", "pgup", "ctrl+b"),
-		pageDown:  bind("pgdn", "page", "pgdown", "ctrl+f", "space"),
-		top:       bind("g", "top", "g", "home"),
-		bottom:    bind("G", "end", "G", "end"),
-		open:      bind("enter", "call", "enter"),
-		filter:    bind("/", "filter", "/"),
-		reload:    bind("r", "reload", "r"),
-		back:      bind("esc", "back", "esc"),
-		again:     bind("r", "run again", "r"),
-		retry:     bind("r", "retry", "r", "enter"),
-		quit:      bind("q", "quit", "q"),
-		interrupt: bind("ctrl+c", "quit", "ctrl+c"),
-		next:      bind("enter", "next", "enter"),
-		previous:  bind("↑↓", "field", "up", "shift+tab"),
-		submit:    bind("ctrl+s", "call", "ctrl+s"),
-		call:      bind("enter", "call", "enter"),
-		yes:       bind("y", "call it", "y", "enter"),
-		no:        bind("n", "back", "n", "esc"),
-		keep:      bind("enter", "keep", "enter"),
+		up:         bind("↑↓", "move", "up", "k"),
+		down:       bind("↑↓", "move", "down", "j"),
+		pageUp:     bind("pgup", "page", "pgup", "ctrl+b"),
+		pageDown:   bind("pgdn", "page", "pgdown", "ctrl+f", "space"),
+		top:        bind("g", "top", "g", "home"),
+		bottom:     bind("G", "end", "G", "end"),
+		open:       bind("enter", "call", "enter"),
+		filter:     bind("/", "filter", "/"),
+		reload:     bind("r", "reload", "r"),
+		back:       bind("esc", "back", "esc"),
+		again:      bind("r", "run again", "r"),
+		retry:      bind("r", "retry", "r", "enter"),
+		background: bind("b", "to the background", "b"),
+		quit:       bind("q", "quit", "q"),
+		interrupt:  bind("ctrl+c", "quit", "ctrl+c"),
+		next:       bind("enter", "next", "enter"),
+		previous:   bind("↑↓", "field", "up", "shift+tab"),
+		submit:     bind("ctrl+s", "call", "ctrl+s"),
+		call:       bind("enter", "call", "enter"),
+		yes:        bind("y", "call it", "y", "enter"),
+		no:         bind("n", "back", "n", "esc"),
+		keep:       bind("enter", "keep", "enter"),
 	}
 }
 
@@ -50,46 +52,84 @@ func as(b key.Binding, show, does string) key.Binding {
 	return b
 }
 
+// step is how far a key moves in a list of n rows whose window has page of them; false: it does not.
+func (k *keymap) step(msg tea.KeyPressMsg, page, n int) (int, bool) {
+	page = max(1, page)
+	switch {
+	case key.Matches(msg, k.up):
+		return -1, true
+	case key.Matches(msg, k.down):
+		return 1, true
+	case key.Matches(msg, k.pageUp):
+		return -page, true
+	case key.Matches(msg, k.pageDown):
+		return page, true
+	case key.Matches(msg, k.top):
+		return -n, true
+	case key.Matches(msg, k.bottom):
+		return n, true
+	}
+	return 0, false
+}
+
 // hints are the keys of the screen at hand, the most useful first and the way out last.
 func (m *model) hints() []key.Binding {
-	k := &m.keys
-	switch m.screen {
-	case screenTools:
-		if m.list.typing {
-			return []key.Binding{k.keep, as(k.back, "esc", "clear"), k.up, k.interrupt}
-		}
-		hints := []key.Binding{k.open, k.filter, k.up, k.reload}
-		if it := m.list.selected(); it != nil && len(it.shape.fields) > 0 {
-			hints[0] = as(k.open, "enter", "fill in")
-		}
-		if m.list.filter.text != "" {
-			hints = append(hints, as(k.back, "esc", "clear filter"))
-		}
-		return append(hints, k.quit)
+	k, p := &m.keys, m.here()
+	switch p.screen {
 	case screenForm:
-		f := m.form()
-		hints := []key.Binding{k.next, k.back, k.submit, k.previous}
-		if f.last() {
-			hints = []key.Binding{k.call, k.back, k.previous}
-		}
-		hints = append(hints, f.hints()...)
-		return append(hints, k.interrupt)
+		return m.formHints()
 	case screenConfirm:
 		return []key.Binding{k.yes, k.no, k.quit}
-	case screenRunning:
-		if m.login != nil && m.login.noBrowser && m.pasteTo != nil {
-			return []key.Binding{as(k.next, "enter", "send"), as(k.back, "esc", "cancel")}
-		}
-		return []key.Binding{as(k.back, "esc", "cancel")}
-	case screenResult:
-		return []key.Binding{k.back, k.again, as(k.up, "↑↓", "scroll"), k.pageDown, k.bottom, k.quit}
-	case screenFailure:
-		if !m.loaded {
-			return []key.Binding{k.retry, k.quit}
-		}
-		return []key.Binding{k.retry, k.back, k.quit}
+	case screenCall:
+		return m.callHints(p.call)
 	}
-	return []key.Binding{k.quit}
+	return m.paneHints()
+}
+
+func (m *model) toolsHints() []key.Binding {
+	k, p := &m.keys, &m.tools
+	switch {
+	case p.failed != nil && p.loaded:
+		return []key.Binding{k.retry, k.back, k.quit}
+	case p.failed != nil:
+		return []key.Binding{k.retry, k.quit}
+	case !p.loaded:
+		return []key.Binding{k.quit}
+	case p.typing:
+		return []key.Binding{k.keep, as(k.back, "esc", "clear"), k.up, k.interrupt}
+	}
+	hints := []key.Binding{k.open, k.filter, k.up, k.reload}
+	if it := p.selected(); it != nil && len(it.shape.fields) > 0 {
+		hints[0] = as(k.open, "enter", "fill in")
+	}
+	if p.filter.text != "" {
+		hints = append(hints, as(k.back, "esc", "clear filter"))
+	}
+	return append(hints, k.quit)
+}
+
+func (m *model) formHints() []key.Binding {
+	k, f := &m.keys, m.form()
+	hints := []key.Binding{k.next, k.back, k.submit, k.previous}
+	if f.last() {
+		hints = []key.Binding{k.call, k.back, k.previous}
+	}
+	return append(append(hints, f.hints()...), k.interrupt)
+}
+
+func (m *model) callHints(c *call) []key.Binding {
+	k := &m.keys
+	switch {
+	case c.state == callRunning && m.login != nil && m.login.noBrowser && m.pasteTo != nil:
+		return []key.Binding{as(k.next, "enter", "send"), as(k.back, "esc", "cancel")}
+	case c.state == callRunning:
+		return []key.Binding{as(k.back, "esc", "cancel"), k.background, k.quit}
+	case c.state == callFailed:
+		return []key.Binding{k.retry, k.back, k.quit}
+	case c.state != callAnswered || c.dropped:
+		return []key.Binding{k.back, k.again, k.quit}
+	}
+	return []key.Binding{k.back, k.again, as(k.up, "↑↓", "scroll"), k.pageDown, k.bottom, k.quit}
 }
 
 // footer writes the hints that fit; the last one always does.

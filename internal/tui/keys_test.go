@@ -27,16 +27,16 @@ func TestKeys(t *testing.T) {
 		{name: "down", keys: "down", see: "› everything"},
 		{name: "j and k", keys: "j j k", see: "› everything"},
 		{name: "up at the top stays", keys: "up k", see: "› get_user_info"},
-		{name: "G", keys: "G", see: "10 of 10"},
-		{name: "g", keys: "G g", see: "1 of 10"},
-		{name: "page down and up", keys: "pgdown pgup", see: "1 of 10"},
-		{name: "page down", keys: "pgdown", see: "10 of 10"},
+		{name: "G", keys: "G", see: "11 of 11"},
+		{name: "g", keys: "G g", see: "1 of 11"},
+		{name: "page down and up", keys: "pgdown pgup", see: "1 of 11"},
+		{name: "page down", keys: "pgdown", see: "11 of 11"},
 		{name: "q quits the list", keys: "q", quit: true},
 		{name: "esc does not quit", keys: "esc esc esc", see: "Tools"},
 		{name: "enter calls at once without arguments", keys: "enter", see: "✓ get_user_info", calls: []string{"get_user_info {}"}},
-		{name: "r reloads", keys: "j r", see: "› get_user_info"},
+		{name: "r reloads", keys: "j r", see: "› everything"},
 
-		{name: "filter by name", keys: "/ purge", see: "1 of 1, 10 in all"},
+		{name: "filter by name", keys: "/ purge", see: "1 of 1, 11 in all"},
 		{name: "filter by title", keys: "/ signed", see: "› get_user_info", unsee: "purge"},
 		{name: "filter by description, words apart, any case", keys: "/ FIELD space type", see: "› everything", unsee: "purge"},
 		{name: "a name before a description", keys: "/ e", see: "› get_user_info"},
@@ -45,11 +45,11 @@ func TestKeys(t *testing.T) {
 		{name: "filter, down", keys: "/ e down", see: "› everything"},
 		{name: "filter, enter keeps it", keys: "/ purge enter", see: "clear filter"},
 		{name: "filter, esc clears it and keeps the tool", keys: "/ purge esc", see: "› purge"},
-		{name: "kept filter, esc clears it", keys: "/ purge enter esc", see: "9 of 10"},
+		{name: "kept filter, esc clears it", keys: "/ purge enter esc", see: "10 of 11"},
 		{name: "no hit, enter does nothing", keys: "/ nowhere enter enter", see: "No tool has"},
 
 		{name: "q is a letter in a field", keys: form + "q", see: "q"},
-		{name: "esc leaves the form", keys: form + "esc", see: "1 of 1, 10 in all"},
+		{name: "esc leaves the form", keys: form + "esc", see: "1 of 1, 11 in all"},
 		{name: "the form keeps what was typed", keys: form + "8035 esc enter", see: "8035"},
 		{
 			name: "enter walks through and submits, empty optional fields are not sent",
@@ -100,7 +100,7 @@ func TestKeys(t *testing.T) {
 		{name: "run again asks again", keys: "/ purge enter enter y r", see: "may change or delete", calls: []string{"purge {}"}},
 		{name: "run again, no, shows the result", keys: "/ purge enter enter y r n", see: "✓ purge", calls: []string{"purge {}"}},
 
-		{name: "q does not quit a call", keys: "/ slow enter enter q", see: "Calling slow", calls: []string{"slow {}"}},
+		{name: "q quits during a call", keys: "/ slow enter enter q", calls: []string{"slow {}"}, quit: true},
 		{name: "esc cancels a call", keys: "/ slow enter enter esc", see: "canceled slow after 0 ms", calls: []string{"slow {}"}},
 		{name: "ctrl+c cancels a call", keys: "/ slow enter enter ctrl+c", see: "canceled slow", calls: []string{"slow {}"}},
 		{name: "ctrl+c again quits", keys: "/ slow enter enter ctrl+c ctrl+c", calls: []string{"slow {}"}, quit: true},
@@ -193,6 +193,13 @@ func TestInterrupted(t *testing.T) {
 			t.Parallel()
 			open(t, func(s *stage) {
 				s.play(keys + " ctrl+c")
+				s.see("press Ctrl-C again to quit")
+				s.now = s.now.Add(time.Second + 1)
+				s.play("ctrl+c")
+				if s.quit {
+					t.Error("two Ctrl-C that are far apart quit")
+				}
+				s.play("ctrl+c")
 				var known *client.Error
 				if !s.quit || !errors.As(s.m.Err(), &known) || known.Kind != client.KindInterrupted {
 					t.Errorf("quit %v with %v", s.quit, s.m.Err())
@@ -286,7 +293,7 @@ func TestPasteIntoFilter(t *testing.T) {
 	t.Parallel()
 	open(t, func(s *stage) {
 		s.send(tea.PasteMsg{Content: "purge"}) // no field has the focus
-		s.see("1 of 10")
+		s.see("1 of 11")
 		s.press("/")
 		s.send(tea.PasteMsg{Content: " purge\n"})
 		s.see("› purge")
@@ -340,8 +347,9 @@ func TestTokenLeft(t *testing.T) {
 			want    string
 		}{
 			{0, "token 60 min"},
-			{59 * 60, "token 1 min"},
-			{59*60 + 30, "token <1 min"},
+			{57 * 60, "token 3 min"},
+			{58*60 + 1, "token 119 s"},
+			{59*60 + 30, "token 30 s"},
 			{3600, "token expired"},
 			{-3600, "token 2 h"},
 			{-71 * 3600, "token 3 days"},

@@ -85,7 +85,7 @@ func (m *model) pressLogin(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	}
 	m.login.paste = editor{}
-	return sendPaste(m.job.ctx, m.pasteTo, text)
+	return sendPaste(m.here().call.ctx, m.pasteTo, text)
 }
 
 // loginBody shows, below the rows given, the address to open, which must be whole to be of use,

@@ -2,81 +2,91 @@ package tui
 
 import (
 	"strings"
+	"time"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 )
 
+// again is how soon a second Ctrl-C must come to quit.
+const again = time.Second
+
 // press handles a key. q and the other letters are letters inside a field; Esc never quits.
 func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	m.notice = ""
 	if key.Matches(msg, m.keys.interrupt) {
-		if m.screen == screenRunning {
-			m.cancel()
-			return nil
-		}
-		return m.quit(interrupted(tea.ErrInterrupted))
+		return m.interrupt()
 	}
 	if m.tooSmall() {
 		return nil // nobody should press what cannot be seen
 	}
-	switch m.screen {
-	case screenTools:
-		if m.list.typing {
-			m.pressFilter(msg)
-			return nil
-		}
-		return m.pressTools(msg)
-	case screenForm:
+	p := m.here()
+	switch {
+	case p.screen == screenForm:
 		return m.pressForm(msg)
-	case screenConfirm:
-		return m.pressConfirm(msg)
-	case screenRunning:
-		if key.Matches(msg, m.keys.back) {
-			m.cancel()
-			return nil
-		}
-		if m.login != nil {
-			return m.pressLogin(msg)
-		}
+	case p.screen == screenList && m.pane == paneTools && m.tools.typing:
+		m.pressFilter(msg)
 		return nil
-	case screenResult:
-		return m.pressResult(msg)
-	case screenFailure:
-		return m.pressFailure(msg)
+	case m.login != nil && p.screen == screenCall && p.call.state == callRunning && !key.Matches(msg, m.keys.back):
+		return m.pressLogin(msg)
+	}
+	if to := paneFor(msg); to != 0 {
+		m.pane = to
+		return nil
 	}
 	if key.Matches(msg, m.keys.quit) {
 		return m.quit(nil)
 	}
+	switch p.screen {
+	case screenConfirm:
+		return m.pressConfirm(msg)
+	case screenCall:
+		return m.pressCall(msg)
+	}
+	return m.pressPane(msg)
+}
+
+// interrupt cancels the call that is shown. Again within a second it quits.
+func (m *model) interrupt() tea.Cmd {
+	if p := m.here(); p.screen == screenCall && p.call.state == callRunning {
+		m.quitAsked = m.clock
+		m.cancel(p.call)
+		return nil
+	}
+	if !m.quitAsked.IsZero() && m.clock.Sub(m.quitAsked) <= again {
+		return m.quit(interrupted(tea.ErrInterrupted))
+	}
+	m.quitAsked = m.clock
+	m.notice = "press Ctrl-C again to quit"
 	return nil
 }
 
 func (m *model) pressTools(msg tea.KeyPressMsg) tea.Cmd {
-	k, l := &m.keys, &m.list
-	page := max(1, m.bodyHeight()-1)
+	k, p := &m.keys, &m.tools
 	switch {
-	case key.Matches(msg, k.quit):
-		return m.quit(nil)
+	case p.failed != nil && key.Matches(msg, k.retry):
+		return m.load()
+	case p.failed != nil:
+		if key.Matches(msg, k.back) && p.loaded {
+			p.failed = nil
+		}
+		return nil
+	case !p.loaded:
+		return nil
+	}
+	if n, ok := k.step(msg, m.bodyHeight()-1, len(p.hits)); ok {
+		p.move(n)
+		return nil
+	}
+	switch {
 	case key.Matches(msg, k.filter):
-		l.typing = true
+		p.typing = true
 	case key.Matches(msg, k.back):
-		l.clear()
+		p.clear()
 	case key.Matches(msg, k.reload):
 		return m.load()
-	case key.Matches(msg, k.up):
-		l.move(-1)
-	case key.Matches(msg, k.down):
-		l.move(1)
-	case key.Matches(msg, k.pageUp):
-		l.move(-page)
-	case key.Matches(msg, k.pageDown):
-		l.move(page)
-	case key.Matches(msg, k.top):
-		l.move(-len(l.hits))
-	case key.Matches(msg, k.bottom):
-		l.move(len(l.hits))
 	case key.Matches(msg, k.open):
-		if it := l.selected(); it != nil {
+		if it := p.selected(); it != nil {
 			return m.open(it)
 		}
 	}
@@ -84,7 +94,7 @@ func (m *model) pressTools(msg tea.KeyPressMsg) tea.Cmd {
 }
 
 func (m *model) pressFilter(msg tea.KeyPressMsg) {
-	l := &m.list
+	l := &m.tools.list
 	switch msg.String() {
 	case "esc":
 		l.clear()
@@ -107,79 +117,67 @@ func (m *model) paste(text string) {
 	if m.tooSmall() {
 		return
 	}
+	p := m.here()
 	switch {
-	case m.screen == screenTools && m.list.typing:
-		m.list.paste(text)
-	case m.screen == screenRunning && m.login != nil && m.login.noBrowser:
+	case p.screen == screenList && m.pane == paneTools && m.tools.typing:
+		m.tools.paste(text)
+	case p.screen == screenCall && m.login != nil && m.login.noBrowser:
 		m.login.paste.insert(strings.TrimSpace(text))
-	case m.screen == screenForm && !m.form().paste(text):
+	case p.screen == screenForm && !m.form().paste(text):
 		m.notice = "not pasted: a field holds at most 1 MB"
 	}
 }
 
 func (m *model) pressConfirm(msg tea.KeyPressMsg) tea.Cmd {
+	p := m.here()
 	switch {
 	case key.Matches(msg, m.keys.yes):
-		return m.run()
+		return m.run(p.call)
 	case key.Matches(msg, m.keys.no):
-		m.screen = m.call.back
-		if len(m.doc.lines) > 0 { // it was asked to run again
-			m.screen = screenResult
+		p.screen = p.back
+		if p.asked != nil { // it was asked to run again
+			p.screen, p.call = screenCall, p.asked
 		}
-	case key.Matches(msg, m.keys.quit):
-		return m.quit(nil)
 	}
 	return nil
 }
 
-func (m *model) pressResult(msg tea.KeyPressMsg) tea.Cmd {
-	k := &m.keys
-	page := max(1, m.pane().h-1)
+// pressCall handles a key while a call is shown, under way or over.
+func (m *model) pressCall(msg tea.KeyPressMsg) tea.Cmd {
+	k, p, c := &m.keys, m.here(), m.here().call
 	switch {
-	case key.Matches(msg, k.quit):
-		return m.quit(nil)
+	case c.state == callRunning && key.Matches(msg, k.back):
+		m.cancel(c)
+		return nil
+	case c.state == callRunning && key.Matches(msg, k.background):
+		m.background(c)
+		return nil
+	case c.state == callRunning:
+		return nil
 	case key.Matches(msg, k.back):
-		m.screen, m.doc = m.call.back, document{}
-	case key.Matches(msg, k.again):
-		return m.ask()
-	case key.Matches(msg, k.up):
-		m.scroll(-1)
-	case key.Matches(msg, k.down):
-		m.scroll(1)
-	case key.Matches(msg, k.pageUp):
-		m.scroll(-page)
-	case key.Matches(msg, k.pageDown):
-		m.scroll(page)
+		p.screen = p.back
+		return nil
+	case key.Matches(msg, k.again), c.state == callFailed && key.Matches(msg, k.retry):
+		return m.again(c)
+	}
+	if c.state != callAnswered || c.dropped {
+		return nil
+	}
+	view := m.window(c)
+	switch n, ok := k.step(msg, view.h-1, 0); {
 	case key.Matches(msg, k.top):
-		m.at = scroll{}
+		c.at = scroll{}
 	case key.Matches(msg, k.bottom):
-		m.at = m.pane().end()
+		c.at = view.end()
+	case ok:
+		c.at = view.move(c.at, n)
 	}
 	return nil
 }
 
 // scroll moves the result by n rows; 0 keeps it inside a window that has changed.
 func (m *model) scroll(n int) {
-	if m.screen == screenResult && !m.tooSmall() {
-		m.at = m.pane().move(m.at, n)
+	if p := m.here(); p.screen == screenCall && len(p.call.doc.lines) > 0 && !m.tooSmall() {
+		p.call.at = m.window(p.call).move(p.call.at, n)
 	}
-}
-
-func (m *model) pressFailure(msg tea.KeyPressMsg) tea.Cmd {
-	k := &m.keys
-	switch {
-	case key.Matches(msg, k.quit):
-		return m.quit(nil)
-	case key.Matches(msg, k.retry):
-		if m.call.item != nil {
-			return m.ask()
-		}
-		return m.load()
-	case key.Matches(msg, k.back) && m.loaded:
-		m.screen = screenTools
-		if m.call.item != nil {
-			m.screen = m.call.back
-		}
-	}
-	return nil
 }

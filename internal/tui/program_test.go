@@ -53,7 +53,7 @@ func TestProgram(t *testing.T) {
 	}
 	wait("Who is signed in")
 	tm.Type("/signed")
-	wait("1 of 1, 10 in all")
+	wait("1 of 1, 11 in all")
 	tm.Send(keyNamed("enter"))
 	tm.Send(keyNamed("enter"))
 	wait("80351110224678912")
@@ -150,6 +150,8 @@ func TestRunInterrupted(t *testing.T) {
 	t.Parallel()
 	s := run(t.Context(), t, newLive())
 	s.wait(t, "Who is signed in")
+	s.press(t, "\x03")
+	s.wait(t, "again to quit")
 	s.press(t, "\x03")
 	if err := <-s.done; !isInterrupted(err) {
 		t.Errorf("ended with %v", err)

@@ -51,6 +51,10 @@ func (s *session) Call(ctx context.Context, call client.Call) (*client.Result, e
 	s.mu.Unlock()
 	switch name {
 	case "slow":
+		if call.Progress != nil {
+			call.Progress(client.Progress{Done: 3, Total: 8, Message: "the third \x1b[2Jof eight"})
+			call.Log(client.LogMessage{Level: "info", Logger: "sweeper", Text: "swept three"})
+		}
 		<-s.release
 		if ctx.Err() != nil {
 			s.mu.Lock()
@@ -58,6 +62,11 @@ func (s *session) Call(ctx context.Context, call client.Call) (*client.Result, e
 			s.mu.Unlock()
 		}
 		return &client.Result{Content: []client.Content{{Type: "text", Text: "late answer"}}}, nil
+	case "big":
+		return &client.Result{
+			Raw:     json.RawMessage(strings.Repeat(" ", 6<<20)),
+			Content: []client.Content{{Type: "text", Text: "big"}},
+		}, nil
 	case "break":
 		return nil, &client.Error{
 			Kind: client.KindUnavailable, Message: "the server at localhost:8000 cannot be reached",
@@ -116,6 +125,10 @@ func tools() []client.Tool {
 		{
 			Name: "delete_channel", Title: "Delete a channel", Description: "Deletes for good.", Destructive: true,
 			InputSchema: json.RawMessage(`{"properties":{"channel_id":{"type":"string"}},"required":["channel_id"]}`),
+		},
+		{
+			Name:        "secret",
+			InputSchema: json.RawMessage(`{"properties":{"password":{"type":"string","format":"password"},"note":{"type":"string"},"deep":{"properties":{"key":{"writeOnly":true}}}}}`),
 		},
 		{Name: "slow"},
 		{Name: "text"},
@@ -307,4 +320,23 @@ func (s *stage) announce(kind client.EventKind) {
 		URL: "https://auth.example.com/authorize?client_id=mcpd_client_3f9a&code_challenge=" + strings.Repeat("Ab3", 15) + "&scope=identify+guilds",
 	}
 	s.settle()
+}
+
+// some makes a call of each end: one goes on in the background.
+func (s *stage) some() {
+	s.t.Helper()
+	s.settle()
+	for _, name := range []string{"text", "fail", "break", "slow"} {
+		s.choose(name)
+		s.now = s.now.Add(1200e6)
+		s.press("esc")
+	}
+	s.choose("secret")
+	s.write("hunter2")
+	s.press("down")
+	s.write("it's a @note")
+	s.press("ctrl+s", "esc", "esc")
+	s.choose("slow")
+	s.press("b")
+	s.now = s.now.Add(2500e6)
 }

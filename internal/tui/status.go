@@ -44,6 +44,9 @@ func who(id client.Identity) string {
 	return name + " (" + user + ")"
 }
 
+// countDown is the time that is counted down in seconds.
+const countDown = 2 * time.Minute
+
 // tokenLeft says how long the token lasts; false if nobody knows.
 func (m *model) tokenLeft() (string, bool) {
 	if m.identity.Expiry.IsZero() {
@@ -53,8 +56,8 @@ func (m *model) tokenLeft() (string, bool) {
 	switch {
 	case left <= 0:
 		return "token expired", true
-	case left < time.Minute:
-		return "token <1 min", true
+	case left <= countDown:
+		return fmt.Sprintf("token %d s", int(left.Seconds())), true
 	case left < 2*time.Hour:
 		return fmt.Sprintf("token %d min", int(left.Minutes())), true
 	case left < 48*time.Hour:

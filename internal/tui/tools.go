@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -62,6 +63,77 @@ func (it *item) markWord() string {
 	return ""
 }
 
+// toolsPane is the list of tools, and what was entered for them.
+type toolsPane struct {
+	list
+	job    job      // loads the list
+	loaded bool     // there is a list
+	failed *failure // the last load failed; nil: it did not
+	forms  map[formKey]*form
+}
+
+// formKey names a form: what was typed outlives a reload while the tool stays the same.
+type formKey struct{ name, schema string }
+
+func (it *item) formKey() formKey { return formKey{it.tool.Name, string(it.tool.InputSchema)} }
+
+func (p *toolsPane) form(it *item) *form {
+	key := it.formKey()
+	if p.forms[key] == nil {
+		p.forms[key] = newForm(it.shape)
+	}
+	return p.forms[key]
+}
+
+// load fetches the list anew; the old one stays until then.
+func (m *model) load() tea.Cmd {
+	if m.session == nil {
+		return nil
+	}
+	m.tools.job.stop()
+	m.tools.job, m.tools.failed = m.start(), nil
+	return loadTools(m.tools.job.ctx, m.session, m.tools.job.id)
+}
+
+func (m *model) gotTools(msg toolsMsg) {
+	p := &m.tools
+	if !p.job.done(msg.id) {
+		return
+	}
+	m.identity = msg.identity
+	if msg.err != nil {
+		f := m.failureOf("The tools could not be loaded", msg.err)
+		p.failed = &f
+		m.note(toneBad, "The tools could not be loaded: "+f.message)
+		return
+	}
+	if p.loaded {
+		m.notice = fmt.Sprintf("%d tools", len(msg.items))
+	}
+	p.loaded = true
+	p.renew(msg.items)
+}
+
+// renew takes a new list. The cursor stays on its tool, and forms of tools that are as before
+// keep what was typed.
+func (p *toolsPane) renew(items []item) {
+	at := p.selected()
+	p.items = items
+	p.apply()
+	kept := map[formKey]*form{}
+	for i := range items {
+		if f := p.forms[items[i].formKey()]; f != nil {
+			kept[items[i].formKey()] = f
+		}
+	}
+	p.forms = kept
+	for i, hit := range p.hits {
+		if at != nil && items[hit].tool.Name == at.tool.Name {
+			p.cursor = i
+		}
+	}
+}
+
 // list is the tools screen: all tools, those that the filter leaves, and the cursor.
 type list struct {
 	items  []item
@@ -69,12 +141,6 @@ type list struct {
 	cursor int   // index into hits
 	filter editor
 	typing bool // keys go to the filter
-}
-
-func newList(items []item) list {
-	l := list{items: items}
-	l.apply()
-	return l
 }
 
 // apply finds the tools that have every word of the filter; those with all of them in the name

@@ -3,11 +3,12 @@ package tui
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 )
 
-// A frame is the status line, a rule, the body, a rule with what happened last, and the footer.
+// A frame is the status line, the tabs, the body, a rule with what happened last, and the footer.
 const frameRows = 4
 
 // roomy is the body height from which a heading has an empty row above it.
@@ -39,7 +40,7 @@ func (m *model) View() tea.View {
 	}
 	b := m.body()
 	rows := make([]string, 0, m.height)
-	rows = append(rows, m.status(m.width), m.rule("", ""))
+	rows = append(rows, m.status(m.width), m.tabRow(m.width))
 	rows = append(rows, b.rows[:min(len(b.rows), m.bodyHeight())]...)
 	for len(rows) < m.height-2 {
 		rows = append(rows, "")
@@ -78,24 +79,20 @@ func (m *model) rule(left, right string) string {
 }
 
 func (m *model) body() body {
-	w, h := m.width-2, m.bodyHeight()
-	var b body
-	switch m.screen {
-	case screenTools:
-		return m.toolsBody()
+	w, h, p := m.width-2, m.bodyHeight(), m.here()
+	switch p.screen {
 	case screenForm:
 		return m.formBody()
 	case screenConfirm:
-		b = m.confirmBody(w, h)
-	case screenRunning:
-		b = m.runningBody(w, h)
-	case screenResult:
-		b = m.resultBody()
-	case screenFailure:
-		b = m.failureBody(w, h)
-	default:
-		b = m.loadingBody()
+		return margin(m.confirmBody(p.call, w, h))
+	case screenCall:
+		return margin(m.callBody(p.call, w, h))
 	}
+	return m.paneBody()
+}
+
+// margin moves a body one column to the right, but for the rows that are flush.
+func margin(b body) body {
 	for i, row := range b.rows {
 		if i < b.flush || i >= b.flush+b.flushed {
 			b.rows[i] = " " + row
@@ -108,59 +105,16 @@ func (m *model) body() body {
 const spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 // progress is the spinner, what is being done, and the whole seconds it has taken.
-func (m *model) progress(what string) string {
+func (m *model) progress(what string, began time.Time) string {
 	frames := []rune(spinner)
 	t := &m.theme
-	seconds := int(m.clock.Sub(m.job.started).Seconds())
-	return t.accent.Render(string(frames[m.job.frame%len(frames)])) + " " +
+	seconds := int(m.clock.Sub(began).Seconds())
+	return t.accent.Render(string(frames[m.frame%len(frames)])) + " " +
 		t.strong.Render(what) + t.dim.Render(fmt.Sprintf("  %d s", seconds))
 }
 
-func (m *model) loadingBody() body {
-	return body{rows: []string{"", m.progress("Loading the tools")}, y: -1}
-}
-
-func (m *model) runningBody(w, h int) body {
-	rows := []string{"", m.progress("Calling " + fit(m.cells, m.call.item.name, w-16)), ""}
-	if h < roomy {
-		rows = rows[1:]
-	}
-	if m.login != nil {
-		if h < roomy {
-			rows = rows[:1]
-		}
-		return m.loginBody(rows, w, h)
-	}
-	return body{rows: append(rows, m.argumentRows(w, h-len(rows))...), y: -1}
-}
-
-// argumentRows shows what is sent, as far as there is room.
-func (m *model) argumentRows(w, h int) []string {
-	p := pane{doc: &m.call.doc, c: m.cells, w: w, h: max(0, h)}
-	rows, last := p.rows(&m.theme, scroll{})
-	if len(rows) > 0 && last+1 < len(m.call.doc.lines) {
-		rows[len(rows)-1] = m.theme.dim.Render("…")
-	}
-	return rows
-}
-
-func (m *model) confirmBody(w, h int) body {
+func (m *model) failureBody(f *failure, w, h int) body {
 	t := &m.theme
-	rows := []string{"", t.bad.Bold(true).Render("! " + fit(m.cells, m.call.item.name, w-2))}
-	if h < roomy {
-		rows = rows[1:]
-	}
-	question := "This tool may change or delete things for good. Call it with these arguments?"
-	if h < roomy {
-		question = "This may delete things for good. Call?"
-	}
-	rows = append(rows, styled("", wrap(m.cells, question, w), t.plain)...)
-	rows = append(rows, "")
-	return body{rows: append(rows, m.argumentRows(w, h-len(rows))...), y: -1}
-}
-
-func (m *model) failureBody(w, h int) body {
-	t, f := &m.theme, &m.failure
 	rows := []string{"", t.bad.Bold(true).Render(fit(m.cells, f.title, w)), ""}
 	if h < roomy {
 		rows = rows[1:]
@@ -183,26 +137,4 @@ func capital(s string) string {
 		return strings.ToUpper(s[:1]) + s[1:]
 	}
 	return s
-}
-
-// pane is the window of the result: the body without its heading.
-func (m *model) pane() pane {
-	return pane{doc: &m.doc, c: m.cells, w: m.width - 2, h: m.bodyHeight() - 1}
-}
-
-func (m *model) resultBody() body {
-	t, p := &m.theme, m.pane()
-	took := "  " + elapsed(m.took)
-	heading := t.good.Render("✓ ") + t.strong.Render(fit(m.cells, m.call.item.name, p.w-len(took)-2))
-	if m.doc.failed {
-		const verdict = " answered with an error"
-		heading = t.bad.Bold(true).Render("✗ "+fit(m.cells, m.call.item.name, max(8, p.w-len(took)-2-len(verdict)))) +
-			t.bad.Render(verdict)
-	}
-	rows, last := p.rows(t, m.at)
-	b := body{rows: append([]string{heading + t.dim.Render(took)}, rows...), y: -1}
-	if n := len(m.doc.lines); m.at != (scroll{}) || last+1 < n || m.at != p.end() {
-		b.corner = fmt.Sprintf("line %d–%d of %d", m.at.line+1, last+1, n)
-	}
-	return b
 }

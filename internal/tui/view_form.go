@@ -11,7 +11,7 @@ import (
 // formBody shows the tool's name and its form, and below it the same as a command.
 func (m *model) formBody() body {
 	t, f, w, h := &m.theme, m.form(), m.width, m.bodyHeight()
-	it := m.call.item
+	it := m.here().item
 	heading := " " + t.strong.Render(fit(m.cells, it.name, w-18))
 	if word := it.markWord(); word != "" {
 		style := t.dim
@@ -31,7 +31,7 @@ func (m *model) formBody() body {
 	}
 	var below []string
 	if h >= 14 {
-		line, _ := clip(m.commandLine(f), w*maxCluster)
+		line, _ := clip(m.commandLine(it, f.sent()), w*maxCluster)
 		below = []string{"", " " + t.dim.Render(fit(m.cells, "$ "+visible(line), w-2))}
 	}
 	b := f.rows(t, m.cells, w, h-len(rows)-len(below))

@@ -7,7 +7,13 @@ import (
 
 // toolsBody shows the list with the selected tool beside it, or below it in a narrow window.
 func (m *model) toolsBody() body {
-	h := m.bodyHeight()
+	w, h := m.width, m.bodyHeight()
+	switch p := &m.tools; {
+	case p.failed != nil:
+		return margin(m.failureBody(p.failed, w-2, h))
+	case !p.loaded:
+		return margin(body{rows: []string{"", m.progress("Loading the tools", p.job.began)}, y: -1})
+	}
 	b := body{y: -1, corner: m.toolsCorner()}
 	if m.width < wideWidth {
 		b.rows, b.x, b.y = m.listRows(m.width, max(3, h-4))
@@ -41,8 +47,8 @@ func (m *model) toolsBody() body {
 // listWidth fits the longest name, within a third to a half of the window.
 func (m *model) listWidth() int {
 	widest := 0
-	for i := range m.list.items {
-		if widest = max(widest, m.cells.StringWidth(m.list.items[i].name)); widest > m.width {
+	for i := range m.tools.items {
+		if widest = max(widest, m.cells.StringWidth(m.tools.items[i].name)); widest > m.width {
 			break
 		}
 	}
@@ -50,7 +56,7 @@ func (m *model) listWidth() int {
 }
 
 func (m *model) toolsCorner() string {
-	l := &m.list
+	l := &m.tools.list
 	switch {
 	case len(l.hits) == 0:
 		return ""
@@ -63,7 +69,7 @@ func (m *model) toolsCorner() string {
 // listRows is the heading or filter and the tools around the cursor; x and y are the terminal
 // cursor while the filter is typed.
 func (m *model) listRows(w, h int) (rows []string, x, y int) {
-	t, l := &m.theme, &m.list
+	t, l := &m.theme, &m.tools.list
 	heading := " " + t.strong.Render("Tools")
 	y = -1
 	if l.typing || l.filter.text != "" {
@@ -109,7 +115,7 @@ func (m *model) listRow(it *item, selected bool, w int) string {
 
 // detailRows describes the selected tool in w columns and h rows.
 func (m *model) detailRows(w, h int) []string {
-	t, it := &m.theme, m.list.selected()
+	t, it := &m.theme, m.tools.selected()
 	if it == nil || h <= 0 {
 		return nil
 	}

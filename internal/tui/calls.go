@@ -1,0 +1,239 @@
+package tui
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+// Bounds of what is remembered of calls.
+const (
+	maxCalls   = 500      // entries; the oldest that has ended goes first
+	maxResults = 20 << 20 // bytes of results; of the oldest only the entry is kept
+	maxSaid    = 200      // lines that a server said about one call
+)
+
+type callState uint8
+
+const (
+	callAsked callState = iota // not sent yet: a destructive tool waits for a yes
+	callRunning
+	callAnswered // also by an error of the tool's own
+	callFailed
+	callCanceled
+)
+
+// call is one call of this screen: asked about, under way, or over.
+type call struct {
+	id        int // also its place in time
+	item      *item
+	arguments json.RawMessage
+	sent      document // the arguments, laid out
+	brief     string   // the same on one line, without secrets
+
+	state    callState
+	ctx      context.Context // handed to the call's commands, and to nothing else
+	cancel   context.CancelFunc
+	began    time.Time
+	took     time.Duration
+	progress client.Progress
+	said     []client.LogMessage // the newest
+	doc      document
+	at       scroll
+	bytes    int  // of the result; 0: not kept (any more)
+	dropped  bool // the result made room for newer ones
+	failure  failure
+}
+
+// over says whether the call has ended.
+func (c *call) over() bool { return c.state > callRunning }
+
+// newCall is a call that is not sent yet.
+func (m *model) newCall(it *item, arguments json.RawMessage) *call {
+	return &call{
+		item: it, arguments: arguments, sent: newDocument(&client.Result{Structured: arguments}),
+		brief: oneLine(string(it.shape.redact(arguments)), 500),
+	}
+}
+
+// ask runs a call in the pane at hand, after a question if the tool is destructive.
+func (m *model) ask(c *call) tea.Cmd {
+	p := m.here()
+	p.call = c
+	if c.item.destructive() {
+		p.screen = screenConfirm
+		return nil
+	}
+	return m.run(c)
+}
+
+// run sends a call, and shows it.
+func (m *model) run(c *call) tea.Cmd {
+	p := m.here()
+	p.call, p.screen = c, screenCall
+	m.jobs++
+	c.id, c.state, c.began = m.jobs, callRunning, m.clock
+	c.ctx, c.cancel = m.begin()
+	m.calls = append(m.calls, c)
+	m.forget()
+	m.note(toneCommand, m.commandLine(c.item, c.arguments))
+	box := newMailbox()
+	request := client.Call{Name: c.item.tool.Name, Arguments: c.arguments, Progress: box.tellProgress, Log: box.tellLog}
+	return tea.Batch(perform(c.ctx, m.session, c.id, request, box), hear(c.id, box))
+}
+
+// again is the same call once more.
+func (m *model) again(c *call) tea.Cmd {
+	p := m.here()
+	if p.asked = nil; p.screen == screenCall {
+		p.asked = c
+	}
+	return m.ask(m.newCall(c.item, c.arguments))
+}
+
+// forget drops the oldest entries that nobody looks at.
+func (m *model) forget() {
+	for i := 0; len(m.calls) > maxCalls && i < len(m.calls); {
+		if c := m.calls[i]; c.over() && !m.shown(c) {
+			m.calls = slices.Delete(m.calls, i, i+1)
+			continue
+		}
+		i++
+	}
+}
+
+// shown says whether a pane shows the call.
+func (m *model) shown(c *call) bool {
+	for i := range m.places {
+		if m.places[i].call == c && m.places[i].screen >= screenConfirm {
+			return true
+		}
+	}
+	return false
+}
+
+// find is the call of an id, nil if it is not remembered.
+func (m *model) find(id int) *call {
+	for i := len(m.calls) - 1; i >= 0; i-- {
+		if m.calls[i].id == id {
+			return m.calls[i]
+		}
+	}
+	return nil
+}
+
+// inFlight counts the calls that run.
+func (m *model) inFlight() int {
+	n := 0
+	for _, c := range m.calls {
+		if c.state == callRunning {
+			n++
+		}
+	}
+	return n
+}
+
+// end notes how a call ended.
+func (m *model) end(c *call, state callState) {
+	c.cancel()
+	if m.here().call == c {
+		m.login = nil
+	}
+	c.state, c.took = state, m.clock.Sub(c.began)
+	words, tone := "answered", tonePlain
+	switch {
+	case state == callCanceled:
+		words = "canceled"
+	case state == callFailed:
+		words, tone = "failed: "+c.failure.message, toneBad
+	case c.doc.failed:
+		words, tone = "answered with an error", toneBad
+	}
+	m.note(tone, c.item.name+" "+words+" after "+elapsed(c.took))
+}
+
+// cancel ends a call that runs; its answer will be ignored.
+func (m *model) cancel(c *call) {
+	m.end(c, callCanceled)
+	m.notice = "canceled " + c.item.name + " after " + elapsed(c.took)
+	if p := m.here(); p.call == c {
+		p.screen = p.back
+	}
+}
+
+// background leaves a running call to itself.
+func (m *model) background(c *call) {
+	m.here().screen = m.here().back
+	m.notice = c.item.name + " goes on; History (4) has it"
+}
+
+func (m *model) gotResult(msg resultMsg) {
+	m.identity = msg.identity
+	c := m.find(msg.id)
+	if c == nil || c.over() {
+		return
+	}
+	if msg.err != nil {
+		c.failure = m.failureOf(c.item.name+" could not be called", msg.err)
+		m.end(c, callFailed)
+	} else {
+		c.doc, c.bytes = msg.doc, msg.bytes
+		m.end(c, callAnswered)
+		m.makeRoom(c)
+	}
+	if !m.shown(c) || m.here().call != c {
+		m.notice = c.item.name + " has ended; History (4) has it"
+	}
+}
+
+// makeRoom drops the oldest results until all that are kept fit; the newest and those on the
+// screen stay.
+func (m *model) makeRoom(newest *call) {
+	total := 0
+	for _, c := range m.calls {
+		total += c.bytes
+	}
+	for _, c := range m.calls {
+		if total <= maxResults {
+			return
+		}
+		if c != newest && c.bytes > 0 && !m.shown(c) {
+			total -= c.bytes
+			c.doc, c.at, c.bytes, c.dropped = document{}, scroll{}, 0, true
+		}
+	}
+}
+
+// gotSaid takes what the server says of a call, and waits for more.
+func (m *model) gotSaid(msg saidMsg) tea.Cmd {
+	c := m.find(msg.id)
+	if c == nil {
+		return nil
+	}
+	if msg.progress != nil {
+		c.progress = *msg.progress
+	}
+	c.said = append(c.said, msg.lines...)
+	c.said = c.said[max(0, len(c.said)-maxSaid):]
+	for _, line := range msg.lines {
+		m.note(toneServer, c.item.name+": "+said(line))
+	}
+	if msg.ended {
+		return nil
+	}
+	return hear(msg.id, msg.box)
+}
+
+// said is a line of a server's log.
+func said(line client.LogMessage) string {
+	text := oneLine(line.Level, 20) + " "
+	if line.Logger != "" {
+		text += oneLine(line.Logger, 60) + ": "
+	}
+	return text + oneLine(line.Text, 1000)
+}

@@ -1,0 +1,138 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+)
+
+// paneID is a pane, by the number of its key.
+type paneID uint8
+
+const (
+	paneTools   paneID = 1
+	paneHistory paneID = 4
+	paneLog     paneID = 6
+	lastPane           = paneLog
+)
+
+// panes are those that there are, in the order of their numbers.
+var panes = []struct {
+	id   paneID
+	name string
+}{{paneTools, "Tools"}, {paneHistory, "History"}, {paneLog, "Log"}}
+
+// screen is what a pane shows.
+type screen uint8
+
+const (
+	screenList screen = iota
+	screenForm
+	screenConfirm
+	screenCall
+)
+
+// place is where a pane stands. Each keeps its own.
+type place struct {
+	screen screen
+	item   *item  // of the form
+	call   *call  // asked about, or shown
+	asked  *call  // the one that is asked to run again
+	back   screen // where Esc leads from the call
+}
+
+// here is the place of the pane at hand.
+func (m *model) here() *place { return &m.places[m.pane] }
+
+// paneBody is the list of the pane at hand, which fills the whole width.
+func (m *model) paneBody() body {
+	switch m.pane {
+	case paneHistory:
+		return m.historyBody()
+	case paneLog:
+		return m.logBody()
+	}
+	return m.toolsBody()
+}
+
+// pressPane handles a key in the list of the pane at hand.
+func (m *model) pressPane(msg tea.KeyPressMsg) tea.Cmd {
+	switch m.pane {
+	case paneHistory:
+		return m.pressHistory(msg)
+	case paneLog:
+		m.pressLog(msg)
+		return nil
+	}
+	return m.pressTools(msg)
+}
+
+// paneHints are the keys in the list of the pane at hand, the most useful first.
+func (m *model) paneHints() []key.Binding {
+	switch m.pane {
+	case paneHistory:
+		return m.historyHints()
+	case paneLog:
+		return m.logHints()
+	}
+	return m.toolsHints()
+}
+
+// paneFor is the pane that a key leads to, 0 for none.
+func paneFor(msg tea.KeyPressMsg) paneID {
+	for _, p := range panes {
+		if msg.String() == fmt.Sprint(int(p.id)) {
+			return p.id
+		}
+	}
+	return 0
+}
+
+// tab is one label of the row of tabs, and the columns that it stands in.
+type tab struct {
+	id       paneID
+	label    string
+	from, to int
+}
+
+// tabs lays the row of tabs out; where there is no room only the pane at hand has its name.
+func (m *model) tabs(w int) []tab {
+	for _, short := range []bool{false, true} {
+		var row []tab
+		x := 1
+		for _, p := range panes {
+			label := fmt.Sprintf("%d %s", p.id, p.name)
+			if short {
+				label = fmt.Sprint(int(p.id))
+			}
+			if p.id == m.pane {
+				label = fmt.Sprintf("[%d %s]", p.id, p.name)
+			}
+			row = append(row, tab{id: p.id, label: label, from: x, to: x + len(label)})
+			x += len(label) + 2
+		}
+		if x < w || short {
+			return row
+		}
+	}
+	return nil
+}
+
+// tabRow is the rule under the status line, with the tabs set into it.
+func (m *model) tabRow(w int) string {
+	t := &m.theme
+	var b strings.Builder
+	x := 0
+	for _, tab := range m.tabs(w) {
+		b.WriteString(strings.Repeat(" ", tab.from-x))
+		style := t.dim
+		if tab.id == m.pane {
+			style = t.accent
+		}
+		b.WriteString(style.Render(tab.label))
+		x = tab.to
+	}
+	return fit(m.cells, b.String()+" "+t.dim.Render(strings.Repeat("─", max(0, w-x-1))), w)
+}
