@@ -147,6 +147,11 @@ func TestAttack30TwoServersOneBrowser(t *testing.T) {
 			b.press(t)
 		}
 	}
+	for range 4 { // with these, the second has as many under way as a browser may have
+		more := newTab(t, tabs[1].Server, jar)
+		more.start(t)
+		more.press(t)
+	}
 	answers := []*url.URL{tabs[0].arrived, tabs[1].arrived}
 	for i, b := range tabs {
 		other := tabs[1-i]
