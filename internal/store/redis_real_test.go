@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,40 +102,56 @@ func TestRealRedisSettings(t *testing.T) {
 	}
 }
 
-// The rights that docs/configuration.md names are enough.
+// The rights that the documents name are enough: those of docs/configuration.md,
+// and each line of docs/deploy.md for users.acl.
 func TestRealRedisNarrowUser(t *testing.T) {
 	t.Parallel()
-	const rights = "~mcpdiscord* &mcpdiscord* +@read +@write +@scripting +@pubsub +@connection +info +config|get"
-	doc, err := os.ReadFile("../../docs/configuration.md")
+	least := documented(t, "configuration.md", `Its user needs \x60([^\x60]+)\x60,\s+better also \x60([^\x60]+)\x60;`)
+	lines := documented(t, "deploy.md", `(?m)^ +user mcpdiscord on #.* (~mcpdiscord\*.*)$`)
+	if len(least) != 1 || len(lines) != 2 {
+		t.Fatalf("the documents name the rights %q and %q", least, lines)
+	}
+	for _, rights := range append(lines, least...) {
+		t.Run(rights, func(t *testing.T) {
+			t.Parallel()
+			server := startRedis(t, strings.Fields("--user narrow on >hunter2 "+rights)...)
+			cfg := redisConfig("narrow:hunter2@" + server.addr())
+			log, said := newLog()
+			cfg.Logger = log
+			s := openWith(t, cfg)
+			changes := watchChanges(t, s)
+			create(t, s, authserver.KindGrant, "a", "1")
+			if got := next(t, changes); got != "grant a" {
+				t.Errorf("change is %q", got)
+			}
+			if _, _, err := s.List(t.Context(), authserver.KindGrant, ""); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.Incr(t.Context(), "a", time.Minute); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.Take(t.Context(), authserver.KindGrant, "a"); err != nil {
+				t.Error(err)
+			}
+			if len(said) > 0 {
+				t.Errorf("log: %s", <-said)
+			}
+		})
+	}
+}
+
+// documented are the places of a document where a pattern matches: what its
+// groups match, with spaces between.
+func documented(t *testing.T, name, pattern string) (found []string) {
+	t.Helper()
+	doc, err := os.ReadFile("../../docs/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, last, _ := strings.Cut(rights, " +info ")
-	if !strings.Contains(string(doc), first) || !strings.Contains(string(doc), last) {
-		t.Error("docs/configuration.md names other rights")
+	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(doc), -1) {
+		found = append(found, strings.Join(match[1:], " "))
 	}
-	server := startRedis(t, strings.Fields("--user narrow on >hunter2 "+rights)...)
-	cfg := redisConfig("narrow:hunter2@" + server.addr())
-	log, lines := newLog()
-	cfg.Logger = log
-	s := openWith(t, cfg)
-	changes := watchChanges(t, s)
-	create(t, s, authserver.KindGrant, "a", "1")
-	if got := next(t, changes); got != "grant a" {
-		t.Errorf("change is %q", got)
-	}
-	if _, _, err := s.List(t.Context(), authserver.KindGrant, ""); err != nil {
-		t.Error(err)
-	}
-	if _, err := s.Incr(t.Context(), "a", time.Minute); err != nil {
-		t.Error(err)
-	}
-	if _, err := s.Take(t.Context(), authserver.KindGrant, "a"); err != nil {
-		t.Error(err)
-	}
-	if len(lines) > 0 {
-		t.Errorf("log: %s", <-lines)
-	}
+	return found
 }
 
 // A Redis that stands still is an error within 5 seconds to every call; then it
