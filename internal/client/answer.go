@@ -110,7 +110,7 @@ func (s *signer) signedOut(session *tokencache.Session) error {
 	if session != nil {
 		message = "the sign-in to " + s.server + " has ended"
 	}
-	return &Error{Kind: KindAuth, Message: message, Hint: "run {program} connect " + s.server}
+	return &Error{Kind: KindAuth, Message: message, Hint: "run {program} connect " + s.server, SignIn: true}
 }
 
 // missingScopes is the error for a request that needs more than was granted.
@@ -129,7 +129,7 @@ func (s *signer) missingScopes(ch *challenge) error {
 	if len(missing) > 0 {
 		message += ": " + brief(strings.Join(missing, " "))
 	}
-	return &Error{Kind: KindAuth, Message: message, Hint: hint, Err: ch}
+	return &Error{Kind: KindAuth, Message: message, Hint: hint, Err: ch, SignIn: !s.cfg.given(), Scopes: missing}
 }
 
 // signIn takes the user through a sign-in, unless another goroutine or process
@@ -171,6 +171,7 @@ func (s *signer) signInLocked(ctx context.Context, ch *challenge) error {
 	if err := s.sameIssuer(ctx, known, a.issuer); err != nil {
 		return err
 	}
+	s.tell(Event{Kind: EventDiscovered, URL: a.issuer})
 	key := tokencache.Key{Resource: a.resource, Issuer: a.issuer}
 	if err := s.cfg.Cache.Unlock(ctx, key); err != nil {
 		return s.cacheError(err)

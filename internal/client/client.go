@@ -52,6 +52,10 @@ type Config struct {
 	// SignIn allows a browser sign-in. Without it a needed sign-in is an
 	// error of KindAuth.
 	SignIn bool
+	// AskFirst keeps operations from signing in by themselves: what needs a
+	// sign-in is an error that says so (Error.SignIn), for [Conn.SignIn]. Connect
+	// itself still signs in.
+	AskFirst bool
 	// OpenBrowser opens a URL in the user's browser; nil: there is none, and
 	// the URL is only announced. See [OpenBrowser].
 	OpenBrowser func(ctx context.Context, url string) error
@@ -122,6 +126,10 @@ type EventKind string
 const (
 	// EventWaiting: another process is signing in to the same server.
 	EventWaiting EventKind = "waiting"
+	// EventDiscovered: URL is the authorization server.
+	EventDiscovered EventKind = "discovered"
+	// EventRegistered: the authorization server knows this client now.
+	EventRegistered EventKind = "registered"
 	// EventSignIn: URL must be opened in a browser. It is announced before
 	// any browser is started, and always.
 	EventSignIn EventKind = "sign_in"
@@ -136,6 +144,8 @@ const (
 	EventClientUnknown EventKind = "client_unknown"
 	// EventPasteRefused: a pasted line is not the address that was expected.
 	EventPasteRefused EventKind = "paste_refused"
+	// EventReturned: the browser came back with a code, which is being exchanged.
+	EventReturned EventKind = "returned"
 	// EventSignedIn: the sign-in is complete and kept; Text is who it is.
 	EventSignedIn EventKind = "signed_in"
 )
@@ -143,7 +153,7 @@ const (
 // Event is one step of a sign-in.
 type Event struct {
 	Kind EventKind
-	URL  string // EventSignIn, EventNoBrowser
+	URL  string // EventDiscovered, EventSignIn, EventNoBrowser
 	Port int    // EventSignIn, EventNoBrowser
 	Text string // for the user, printable; may be ""
 }

@@ -82,7 +82,7 @@ func (c *Conn) start(ctx context.Context) error {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
-	if err := c.run(ctx, nil); err != nil {
+	if err := c.runAs(ctx, s.begin(), nil); err != nil {
 		return err
 	}
 	session := s.current()
@@ -165,6 +165,11 @@ type send func(ctx context.Context, session *mcp.ClientSession, watch *trace) er
 // executed it.
 func (c *Conn) run(ctx context.Context, send send) error {
 	op := c.signer.begin()
+	op.quiet = c.signer.cfg.AskFirst
+	return c.runAs(ctx, op, send)
+}
+
+func (c *Conn) runAs(ctx context.Context, op *operation, send send) error {
 	rebuilt := false
 	for {
 		if err := c.signer.ensure(ctx); err != nil {

@@ -25,6 +25,9 @@ type Error struct {
 	Hint string
 	// Err is the cause, for errors.Is and errors.As. It is not for printing.
 	Err error
+	// SignIn: [Conn.SignIn] may help, with Scopes.
+	SignIn bool
+	Scopes []string
 	// Exchange is what went over the wire, of a call of a tool.
 	Exchange Exchange
 }

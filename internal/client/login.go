@@ -292,6 +292,7 @@ func (l *login) redeem(ctx context.Context, f *flow) error {
 	if code := answer.Get("error"); code != "" {
 		return &grantError{code: code, description: answer.Get("error_description")}
 	}
+	l.tell(Event{Kind: EventReturned})
 	f.session.Scopes = l.scopes // unless the answer says otherwise
 	return l.grant(ctx, f.session, url.Values{
 		"grant_type": {"authorization_code"}, "code": {answer.Get("code")}, "code_verifier": {f.verifier},

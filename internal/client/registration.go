@@ -213,6 +213,7 @@ func (s *signer) registerAnew(ctx context.Context, a *authority, session *tokenc
 		return nil, s.misfit("registered this client with an authentication that it does not have, %q", brief(answer.AuthMethod))
 	}
 	s.log.Info("registered as a client", "issuer", a.issuer, "client_id", session.ClientID)
+	s.tell(Event{Kind: EventRegistered})
 	return session, nil
 }
 

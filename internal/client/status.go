@@ -71,6 +71,10 @@ func Logout(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer s.done()
+	return s.logout(ctx)
+}
+
+func (s *signer) logout(ctx context.Context) error {
 	key, err := s.key()
 	if err != nil {
 		return err

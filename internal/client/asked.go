@@ -1,0 +1,85 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// What the user asks a connection for, besides its operations.
+
+// SignIn takes the user through a sign-in, also where there is one already, and
+// for these scopes besides those that were granted. Config.SignIn is not needed.
+func (c *Conn) SignIn(ctx context.Context, scopes []string) error {
+	s := c.signer
+	if s.cfg.given() {
+		return s.isGiven()
+	}
+	ch := &challenge{status: http.StatusUnauthorized, scopes: union(scopes), bearer: s.bearer()}
+	if len(scopes) > 0 && ch.bearer != "" {
+		ch.status, ch.code = http.StatusForbidden, "insufficient_scope"
+	}
+	return s.signIn(ctx, s.begin(), ch)
+}
+
+// Renew gets a new access token, though the one that there is may be good.
+func (c *Conn) Renew(ctx context.Context) error {
+	s := c.signer
+	if s.cfg.given() {
+		return s.isGiven()
+	}
+	session := s.current()
+	if session == nil {
+		return s.signedOut(nil)
+	}
+	if !renewable(session) {
+		return &Error{Kind: KindAuth, Message: "this sign-in cannot be renewed: its server gave nothing to do that with", SignIn: true}
+	}
+	ok, err := s.renew(ctx, session.AccessToken)
+	if err == nil && !ok {
+		return s.signedOut(s.current())
+	}
+	return err
+}
+
+// SignOut is [Logout] for this connection. It lives on, as nobody's.
+func (c *Conn) SignOut(ctx context.Context) error {
+	s := c.signer
+	if s.cfg.given() {
+		return s.isGiven()
+	}
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	told := s.logout(ctx)
+	left, err := s.saved(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	s.adopt(left)
+	c.mu.Lock()
+	session := c.session
+	c.mu.Unlock()
+	if session != nil {
+		c.lose(session) // it was the user's
+	}
+	return told
+}
+
+// Ping asks the server for a sign of life. Any answer is one.
+func (c *Conn) Ping(ctx context.Context) error {
+	return c.run(ctx, func(ctx context.Context, session *mcp.ClientSession, _ *trace) error {
+		err := session.Ping(ctx, nil)
+		if protocolError(err) != nil {
+			return nil // newer servers do not know of pings
+		}
+		return err
+	})
+}
+
+// isGiven is the error for what does not go with credentials that were given.
+func (s *signer) isGiven() error {
+	return &Error{Kind: KindUsage, Message: "the credentials for " + s.server + " were given: there is no sign-in of ours", Hint: "leave MCPDISCORD_TOKEN and an Authorization header out to sign in"}
+}
