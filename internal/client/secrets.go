@@ -170,10 +170,16 @@ func (s *secrets) body(kind string, body []byte) string {
 
 // escape is a character of ASCII as JSON may write it: a secret that is
 // written so in what is no JSON is to be found all the same.
-var escape = regexp.MustCompile(`\\u00[0-7][0-9a-fA-F]`)
+var escape = lazily(`\\u00[0-7][0-9a-fA-F]`)
+
+// lazily compiles an expression at its first use: most commands need none, and
+// every command would wait for it.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 func unescaped(text string) string {
-	return escape.ReplaceAllStringFunc(text, func(found string) string {
+	return escape().ReplaceAllStringFunc(text, func(found string) string {
 		code, _ := strconv.ParseUint(found[2:], 16, 8) // the expression allows nothing else
 		return string(rune(code))
 	})
@@ -216,11 +222,11 @@ func (s *secrets) query(raw string) string {
 var (
 	// shapes are secrets that nobody told us of: JWTs, and what follows a
 	// scheme of HTTP authentication.
-	shapes = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b(?i:bearer|basic|dpop) +[A-Za-z0-9._~+/-]{16,}=*`)
+	shapes = lazily(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b(?i:bearer|basic|dpop) +[A-Za-z0-9._~+/-]{16,}=*`)
 	// parameters are of a challenge (RFC 6750 §3, RFC 9728 §5.1), and no tokens.
-	parameters = regexp.MustCompile(`(?i) +(?:resource_metadata|error_description)=$`)
+	parameters = lazily(`(?i) +(?:resource_metadata|error_description)=$`)
 	// assigned is a secret in text that is neither a form nor JSON.
-	assigned = regexp.MustCompile(`(?i)\b((?:[\w-]*(?:token|secret|password|verifier|assertion|apikey|api_key)|code|state)["']?=|[\w-]*(?:token|secret|password|verifier|api_?key)["']\s*:\s*)(["']?)[^\s"'&,;<>]+`)
+	assigned = lazily(`(?i)\b((?:[\w-]*(?:token|secret|password|verifier|assertion|apikey|api_key)|code|state)["']?=|[\w-]*(?:token|secret|password|verifier|api_?key)["']\s*:\s*)(["']?)[^\s"'&,;<>]+`)
 )
 
 // redact takes what is known to be secret out of a text.
@@ -230,13 +236,13 @@ func (s *secrets) redact(text string) string {
 		text = strings.ReplaceAll(text, value, redacted)
 	}
 	s.mu.Unlock()
-	text = shapes.ReplaceAllStringFunc(text, func(found string) string {
-		if parameters.MatchString(found) {
+	text = shapes().ReplaceAllStringFunc(text, func(found string) string {
+		if parameters().MatchString(found) {
 			return found
 		}
 		return redacted
 	})
-	return assigned.ReplaceAllString(text, "${1}${2}"+redacted)
+	return assigned().ReplaceAllString(text, "${1}${2}"+redacted)
 }
 
 // rewriteJSON writes one JSON text again, compact and in its order, with every

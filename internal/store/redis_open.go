@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +24,14 @@ import (
 // defaultPrefix begins every key of ours.
 const defaultPrefix = "mcpdiscord"
 
-var validPrefix = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
+// validPrefix says whether a prefix is 1 to 64 letters, digits and _.:-
+func validPrefix(prefix string) bool {
+	const others = "_.:-"
+	odd := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune(others, c)
+	}
+	return prefix != "" && len(prefix) <= 64 && !strings.ContainsFunc(prefix, odd)
+}
 
 // redisAddress is what a URL says of a Redis.
 type redisAddress struct {
@@ -97,7 +103,7 @@ func parseRedis(rawURL string) (redisAddress, error) {
 func (a *redisAddress) query(values url.Values) error {
 	for name, value := range values {
 		switch {
-		case name == "prefix" && validPrefix.MatchString(value[0]):
+		case name == "prefix" && validPrefix(value[0]):
 			a.prefix = value[0]
 		case name == "cacert" && a.options.TLSConfig != nil:
 			pem, err := os.ReadFile(value[0])
