@@ -12,9 +12,7 @@ EVERYTHING=github.com/modelcontextprotocol/go-sdk/conformance/everything-server@
 cache=$PWD/.cache/conformance
 mkdir -p "$cache"
 
-if [ ! -e conformance/node_modules/.package-lock.json ] || [ conformance/package-lock.json -nt conformance/node_modules/.package-lock.json ]; then
-  npm ci --prefix conformance --no-audit --no-fund --loglevel=error
-fi
+conformance/install.sh
 [ -x "$cache/everything-server" ] || GOBIN=$cache go install "$EVERYTHING"
 
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$cache/mcpdiscord" ./cmd/mcpdiscord
@@ -27,4 +25,5 @@ CONFORMANCE_SUITE=$PWD/conformance/node_modules/@modelcontextprotocol/conformanc
 CONFORMANCE_EVERYTHING=$cache/everything-server \
 CONFORMANCE_PROGRAM=$cache/mcpdiscord \
 CONFORMANCE_INSPECTOR=$PWD/conformance/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js \
+CONFORMANCE_OTHERS=$PWD/conformance/node_modules \
   go test -tags conformance -run Conformance -parallel 4 -count=1 -timeout 5m -v ./cmd/mcpdiscord

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go: as root with apt, else it names what
-# is missing and fails. "setup.sh conformance" is what make conformance needs.
+# is missing and fails. "setup.sh conformance" is what make conformance needs,
+# "setup.sh bench" what make bench needs.
 set -euo pipefail
 
 missing=()
@@ -9,6 +10,9 @@ if [ "${1:-}" = conformance ]; then
   need npm npm # the suite's own Node.js comes from the npm registry
   need curl curl # the browser of the client scenarios
   need jq jq
+elif [ "${1:-}" = bench ]; then
+  need npm npm
+  need /usr/bin/time time
 else
   need gcc gcc libc6-dev
   need dbus-daemon dbus dbus-daemon

@@ -20,7 +20,7 @@ func BenchmarkProcess(b *testing.B) {
 	run := func(b *testing.B, args ...string) {
 		b.Helper()
 		cmd := exec.CommandContext(b.Context(), program, args...)
-		cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "MCPDISCORD_SERVER=" + mcpURL, "BROWSER=browser approve " + demoUser, "XDG_RUNTIME_DIR=" + home}
+		cmd.Env = benchEnvironment(home, mcpURL)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.Fatalf("%v: %v\n%s", args, err, out)
 		}
@@ -34,8 +34,21 @@ func BenchmarkProcess(b *testing.B) {
 				run(b, args...)
 				times = append(times, time.Since(begun))
 			}
-			slices.Sort(times)
-			b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "median-ms")
+			b.ReportMetric(median(times), "median-ms")
 		})
 	}
+}
+
+// benchEnvironment is a home with a browser that approves.
+func benchEnvironment(home, mcpURL string) []string {
+	return []string{
+		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "MCPDISCORD_SERVER=" + mcpURL,
+		"BROWSER=browser approve " + demoUser, "XDG_RUNTIME_DIR=" + home,
+	}
+}
+
+// median is that of some times, in milliseconds.
+func median(times []time.Duration) float64 {
+	slices.Sort(times)
+	return float64(times[len(times)/2].Microseconds()) / 1000
 }
