@@ -31,6 +31,7 @@ type PromptResult struct {
 	Raw         json.RawMessage // the whole result as received
 	Description string
 	Messages    []PromptMessage
+	Exchange    Exchange
 }
 
 // PromptMessage is one message of a prompt. Its texts are the server's.
@@ -83,6 +84,7 @@ func (c *Conn) Prompt(ctx context.Context, name string, arguments map[string]str
 		if err := c.wants("prompts", offered(session.InitializeResult()).Prompts); err != nil {
 			return err
 		}
+		watch.keep("prompts/get")
 		seen := watch.answers()
 		given, err := session.GetPrompt(ctx, &mcp.GetPromptParams{Name: name, Arguments: arguments})
 		if err != nil {
@@ -99,7 +101,7 @@ func (c *Conn) Prompt(ctx context.Context, name string, arguments map[string]str
 		if err := json.Unmarshal(raw, &known); err != nil {
 			return fmt.Errorf("reading prompt: %w", err)
 		}
-		result = &PromptResult{raw, known.Description, known.Messages}
+		result = &PromptResult{raw, known.Description, known.Messages, watch.exchange()}
 		return nil
 	})
 	return result, err

@@ -44,6 +44,7 @@ type ResourceTemplate struct {
 type ResourceResult struct {
 	Raw      json.RawMessage // the whole result as received
 	Contents []Content
+	Exchange Exchange
 }
 
 // UnmarshalJSON keeps the resource whole and takes from it what is known.
@@ -137,6 +138,7 @@ func (c *Conn) ReadResource(ctx context.Context, uri string) (*ResourceResult, e
 		if err := c.wants("resources", offered(session.InitializeResult()).Resources); err != nil {
 			return err
 		}
+		watch.keep("resources/read")
 		seen := watch.answers()
 		given, err := session.ReadResource(ctx, &mcp.ReadResourceParams{URI: uri})
 		if said := protocolError(err); said != nil && (said.Code == codeNoResource || said.Code == jsonrpc.CodeInvalidParams) {
@@ -158,7 +160,7 @@ func (c *Conn) ReadResource(ctx context.Context, uri string) (*ResourceResult, e
 		for i := range known.Contents {
 			known.Contents[i].Type = "resource"
 		}
-		result = &ResourceResult{Raw: raw, Contents: known.Contents}
+		result = &ResourceResult{Raw: raw, Contents: known.Contents, Exchange: watch.exchange()}
 		return nil
 	})
 	return result, err

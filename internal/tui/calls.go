@@ -83,8 +83,7 @@ func (m *model) run(c *call) tea.Cmd {
 	m.forget()
 	m.note(toneCommand, m.commandLine(c.item, c.arguments))
 	box := newMailbox()
-	request := client.Call{Name: c.item.tool.Name, Arguments: c.arguments, Progress: box.tellProgress, Log: box.tellLog}
-	return tea.Batch(perform(c.ctx, m.session, c.id, request, box), hear(c.id, box))
+	return tea.Batch(perform(c, m.session, box), hear(c.id, box))
 }
 
 // again is the same call once more.
@@ -179,7 +178,7 @@ func (m *model) gotResult(msg resultMsg) {
 		return
 	}
 	if msg.err != nil {
-		c.failure = m.failureOf(c.item.name+" could not be called", msg.err)
+		c.failure = m.failureOf(c.item.name+" "+deeds[c.item.kind].failed, msg.err)
 		m.end(c, callFailed)
 	} else {
 		c.doc, c.bytes = msg.doc, msg.bytes

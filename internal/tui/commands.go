@@ -17,8 +17,9 @@ const (
 
 // Messages carry the id of the job that they belong to.
 type (
-	toolsMsg struct {
+	itemsMsg struct {
 		id       int
+		pane     paneID
 		items    []item
 		identity client.Identity
 		took     time.Duration
@@ -35,22 +36,23 @@ type (
 	clockMsg struct{}
 )
 
-func loadTools(ctx context.Context, session Session, id int) tea.Cmd {
+func loadItems(ctx context.Context, session Session, id int, pane paneID, fetch func(context.Context, Session) ([]item, error)) tea.Cmd {
 	return func() tea.Msg {
 		began := time.Now()
-		tools, err := session.Tools(ctx)
+		items, err := fetch(ctx, session)
 		took := time.Since(began)
-		return toolsMsg{id: id, items: newItems(tools), identity: session.Identity(), took: took, err: err}
+		return itemsMsg{id: id, pane: pane, items: items, identity: session.Identity(), took: took, err: err}
 	}
 }
 
-// perform calls a tool. It also lays the result out, so that a large one does not hold up the
+// perform makes a call. It also lays the result out, so that a large one does not hold up the
 // screen. Nothing comes into the mailbox afterwards.
-func perform(ctx context.Context, session Session, id int, call client.Call, box *mailbox) tea.Cmd {
+func perform(c *call, session Session, box *mailbox) tea.Cmd {
+	ctx, id, it, arguments := c.ctx, c.id, c.item, c.arguments
 	return func() tea.Msg {
 		msg := resultMsg{id: id}
 		var res *client.Result
-		res, msg.err = session.Call(ctx, call)
+		res, msg.err = it.send(ctx, session, arguments, box)
 		box.end()
 		if msg.err == nil {
 			msg.doc, msg.bytes = newDocument(res), footprint(res)

@@ -119,3 +119,23 @@ func Editor(method ansi.Method, text string, w int, keys ...tea.KeyPressMsg) (va
 	view, column = e.view(method, w)
 	return e.text, view, column
 }
+
+// Template gives the variables that a template needs, and the address with the value for each.
+func Template(template, value string) (required []string, address string) {
+	it := newTemplate(template)
+	values := map[string]string{}
+	for _, f := range it.shape.fields {
+		values[f.name] = value
+		if f.required {
+			required = append(required, f.name)
+		}
+	}
+	raw, _ := json.Marshal(values)
+	return required, it.address(raw)
+}
+
+func Expand(template string, values map[string]string) string {
+	it := newTemplate(template)
+	raw, _ := json.Marshal(values)
+	return it.address(raw)
+}

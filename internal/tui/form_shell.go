@@ -32,7 +32,10 @@ func (m *model) pressForm(msg tea.KeyPressMsg) tea.Cmd {
 
 // commandLine does the same as a call in a shell, but for its secrets.
 func (m *model) commandLine(it *item, arguments json.RawMessage) string {
-	line := commandLine{program: m.program, verb: "call", name: it.tool.Name, server: m.identity.Server}
+	line := commandLine{program: m.program, verb: deeds[it.kind].command, name: it.id, server: m.identity.Server}
+	if it.kind == itemTemplate {
+		line.name, arguments = it.address(arguments), nil
+	}
 	return line.with(it.shape.redact(arguments))
 }
 

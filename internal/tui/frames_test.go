@@ -2,6 +2,7 @@ package tui_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,13 +14,19 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/tui"
 )
 
-// scenes are all screens and their states; each act starts while the tools load.
-var scenes = []struct {
+// scene is a screen in one of its states; the act starts while the tools load.
+type scene struct {
 	name    string
 	session *session // nil: the usual one
 	events  bool
 	act     func(s *stage)
-}{
+}
+
+// allScenes are all screens and their states.
+func allScenes() []scene { return slices.Concat(scenes, paneScenes) }
+
+// scenes are those of tools and their calls.
+var scenes = []scene{
 	{name: "loading", act: func(s *stage) {
 		s.now = s.now.Add(2300e6)
 		s.send(s.m.Frame())
@@ -142,9 +149,8 @@ var scenes = []struct {
 var sizes = [][2]int{{80, 24}, {120, 40}, {40, 12}}
 
 // frameOf plays one scene and gives its frame and where the cursor stands in it.
-func frameOf(t *testing.T, i int, set setting) (frame, cursor string) {
+func frameOf(t *testing.T, scene scene, set setting) (frame, cursor string) {
 	t.Helper()
-	scene := scenes[i]
 	if scene.session != nil {
 		set.session = &session{tools: scene.session.tools, loadErr: scene.session.loadErr}
 	}
@@ -172,11 +178,11 @@ func TestFrames(t *testing.T) {
 		{"120x40 no color", setting{width: 120, height: 40, plain: true}},
 		{"40x12 no color", setting{width: 40, height: 12, plain: true}},
 	}
-	for i, scene := range scenes {
+	for _, scene := range allScenes() {
 		for _, kind := range kinds {
 			t.Run(scene.name+"/"+kind.name, func(t *testing.T) {
 				t.Parallel()
-				frame, cursor := frameOf(t, i, kind.set)
+				frame, cursor := frameOf(t, scene, kind.set)
 				golden.RequireEqual(t, frame+"\n"+cursor+"\n")
 			})
 		}
@@ -186,20 +192,20 @@ func TestFrames(t *testing.T) {
 // TestFramesFit holds every scene, size and coloring to what all have in common.
 func TestFramesFit(t *testing.T) {
 	t.Parallel()
-	for i, scene := range scenes {
+	for _, scene := range allScenes() {
 		for _, size := range sizes {
 			t.Run(fmt.Sprintf("%s/%dx%d", scene.name, size[0], size[1]), func(t *testing.T) {
 				t.Parallel()
 				set := setting{width: size[0], height: size[1], plain: true}
-				plain, at := frameOf(t, i, set)
+				plain, at := frameOf(t, scene, set)
 				checkFrame(t, plain, size[0], size[1])
 				if strings.Contains(strings.NewReplacer("\x1b[1m", "", "\x1b[m", "").Replace(plain), "\x1b") {
 					t.Errorf("more than bold without colors: %q", plain)
 				}
 				set.plain = false
-				dark, darkAt := frameOf(t, i, set)
+				dark, darkAt := frameOf(t, scene, set)
 				set.light = true
-				light, lightAt := frameOf(t, i, set)
+				light, lightAt := frameOf(t, scene, set)
 				if words(dark) != words(plain) || words(light) != words(plain) {
 					t.Errorf("the words differ with the colors:\n%s\n%s\n%s", plain, dark, light)
 				}

@@ -86,8 +86,8 @@ func (m *model) hints() []key.Binding {
 	return m.paneHints()
 }
 
-func (m *model) toolsHints() []key.Binding {
-	k, p := &m.keys, &m.tools
+func (m *model) listHints(p *listPane) []key.Binding {
+	k := &m.keys
 	switch {
 	case p.failed != nil && p.loaded:
 		return []key.Binding{k.retry, k.back, k.quit}
@@ -99,8 +99,14 @@ func (m *model) toolsHints() []key.Binding {
 		return []key.Binding{k.keep, as(k.back, "esc", "clear"), k.up, k.interrupt}
 	}
 	hints := []key.Binding{k.open, k.filter, k.up, k.reload}
-	if it := p.selected(); it != nil && len(it.shape.fields) > 0 {
+	switch it := p.selected(); {
+	case it == nil && len(p.items) == 0:
+		return []key.Binding{k.reload, k.quit}
+	case it == nil:
+	case len(it.shape.fields) > 0:
 		hints[0] = as(k.open, "enter", "fill in")
+	default:
+		hints[0] = as(k.open, "enter", it.deed())
 	}
 	if p.filter.text != "" {
 		hints = append(hints, as(k.back, "esc", "clear filter"))
@@ -110,9 +116,10 @@ func (m *model) toolsHints() []key.Binding {
 
 func (m *model) formHints() []key.Binding {
 	k, f := &m.keys, m.form()
-	hints := []key.Binding{k.next, k.back, k.submit, k.previous}
+	verb := m.here().item.deed()
+	hints := []key.Binding{k.next, k.back, as(k.submit, "ctrl+s", verb), k.previous}
 	if f.last() {
-		hints = []key.Binding{k.call, k.back, k.previous}
+		hints = []key.Binding{as(k.call, "enter", verb), k.back, k.previous}
 	}
 	return append(append(hints, f.hints()...), k.interrupt)
 }

@@ -35,14 +35,15 @@ type model struct {
 	keys          keymap
 	width, height int
 
-	pane     paneID
-	places   [lastPane + 1]place
-	identity client.Identity
-	notice   string // what happened last, until the next key
-	tools    toolsPane
-	history  history
-	log      record
-	calls    []*call // in the order in which they began
+	pane                      paneID
+	places                    [lastPane + 1]place
+	identity                  client.Identity
+	notice                    string // what happened last, until the next key
+	tools, resources, prompts listPane
+	history                   history
+	inspector                 inspector
+	log                       record
+	calls                     []*call // in the order in which they began
 
 	jobs      int // the id of the last job
 	frame     int // of the spinner
@@ -80,7 +81,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 		width:   defaultWidth,
 		height:  defaultHeight,
 		pane:    paneTools,
-		tools:   toolsPane{forms: map[formKey]*form{}},
+		tools:   newTools(), resources: newResources(), prompts: newPrompts(),
 		listen:  listen(ctx, cfg.Events),
 		pasteTo: cfg.Paste,
 	}
@@ -99,7 +100,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 
 // Init starts to load the tools; the first frame does not wait for them.
 func (m *model) Init() tea.Cmd {
-	cmds := []tea.Cmd{m.load(), nextClock(m.pace()), m.listen, m.spin()}
+	cmds := []tea.Cmd{m.load(m.pane), nextClock(m.pace()), m.listen, m.spin()}
 	if m.color {
 		cmds = append(cmds, tea.RequestBackgroundColor)
 	}
@@ -129,8 +130,8 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.press(msg)
 	case tea.PasteMsg:
 		m.paste(msg.Content)
-	case toolsMsg:
-		m.gotTools(msg)
+	case itemsMsg:
+		m.gotItems(msg)
 	case resultMsg:
 		m.gotResult(msg)
 	case editedMsg:
@@ -151,7 +152,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 
 // spin starts the next frame of the spinner where something runs and none is coming.
 func (m *model) spin() tea.Cmd {
-	if m.spinning || m.tools.job.cancel == nil && m.inFlight() == 0 {
+	if m.spinning || !m.loading() && m.inFlight() == 0 {
 		return nil
 	}
 	m.spinning = true
@@ -202,10 +203,10 @@ func (j *job) done(id int) bool {
 	return true
 }
 
-// open leads from the list to the form, or calls a tool that takes no arguments.
+// open leads from the list to the form, or calls what takes no arguments.
 func (m *model) open(it *item) tea.Cmd {
 	p := m.here()
-	p.item = it
+	p.item, p.form = it, nil
 	if len(it.shape.fields) == 0 {
 		p.back, p.asked = screenList, nil
 		return m.ask(m.newCall(it, json.RawMessage("{}")))
@@ -214,8 +215,13 @@ func (m *model) open(it *item) tea.Cmd {
 	return nil
 }
 
-// form is the form of the tool at hand.
-func (m *model) form() *form { return m.tools.form(m.here().item) }
+// form is the form of the item at hand.
+func (m *model) form() *form {
+	if p := m.here(); p.form != nil {
+		return p.form
+	}
+	return m.listAt(m.pane).form(m.here().item)
+}
 
 func (m *model) submit() tea.Cmd {
 	arguments, ok := m.form().arguments()
@@ -240,6 +246,8 @@ func (m *model) failureOf(title string, err error) failure {
 
 func (m *model) quit(err error) tea.Cmd {
 	m.tools.job.stop()
+	m.resources.job.stop()
+	m.prompts.job.stop()
 	for _, c := range m.calls {
 		if c.state == callRunning {
 			c.cancel()

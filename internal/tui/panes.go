@@ -12,17 +12,27 @@ import (
 type paneID uint8
 
 const (
-	paneTools   paneID = 1
-	paneHistory paneID = 4
-	paneLog     paneID = 6
-	lastPane           = paneLog
+	paneTools paneID = iota + 1
+	paneResources
+	panePrompts
+	paneHistory
+	paneInspector
+	paneLog
+	lastPane = paneLog
 )
 
 // panes are those that there are, in the order of their numbers.
 var panes = []struct {
 	id   paneID
 	name string
-}{{paneTools, "Tools"}, {paneHistory, "History"}, {paneLog, "Log"}}
+}{
+	{paneTools, "Tools"},
+	{paneResources, "Resources"},
+	{panePrompts, "Prompts"},
+	{paneHistory, "History"},
+	{paneInspector, "Inspector"},
+	{paneLog, "Log"},
+}
 
 // screen is what a pane shows.
 type screen uint8
@@ -38,6 +48,7 @@ const (
 type place struct {
 	screen screen
 	item   *item  // of the form
+	form   *form  // nil: the one that the list keeps for the item
 	call   *call  // asked about, or shown
 	asked  *call  // the one that is asked to run again
 	back   screen // where Esc leads from the call
@@ -51,10 +62,12 @@ func (m *model) paneBody() body {
 	switch m.pane {
 	case paneHistory:
 		return m.historyBody()
+	case paneInspector:
+		return m.inspectorBody()
 	case paneLog:
 		return m.logBody()
 	}
-	return m.toolsBody()
+	return m.listBody(m.listAt(m.pane))
 }
 
 // pressPane handles a key in the list of the pane at hand.
@@ -62,11 +75,14 @@ func (m *model) pressPane(msg tea.KeyPressMsg) tea.Cmd {
 	switch m.pane {
 	case paneHistory:
 		return m.pressHistory(msg)
+	case paneInspector:
+		m.pressInspector(msg)
+		return nil
 	case paneLog:
 		m.pressLog(msg)
 		return nil
 	}
-	return m.pressTools(msg)
+	return m.pressList(msg)
 }
 
 // paneHints are the keys in the list of the pane at hand, the most useful first.
@@ -74,10 +90,21 @@ func (m *model) paneHints() []key.Binding {
 	switch m.pane {
 	case paneHistory:
 		return m.historyHints()
+	case paneInspector:
+		return m.inspectorHints()
 	case paneLog:
 		return m.logHints()
 	}
-	return m.toolsHints()
+	return m.listHints(m.listAt(m.pane))
+}
+
+// goTo shows a pane. What it lists is loaded when it is first seen.
+func (m *model) goTo(id paneID) tea.Cmd {
+	m.pane = id
+	if p := m.listAt(id); p != nil && !p.loaded && p.failed == nil && p.job.cancel == nil {
+		return m.load(id)
+	}
+	return nil
 }
 
 // paneFor is the pane that a key leads to, 0 for none.

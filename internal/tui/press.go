@@ -24,15 +24,14 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case p.screen == screenForm:
 		return m.pressForm(msg)
-	case p.screen == screenList && m.pane == paneTools && m.tools.typing:
+	case m.filtering():
 		m.pressFilter(msg)
 		return nil
 	case m.login != nil && p.screen == screenCall && p.call.state == callRunning && !key.Matches(msg, m.keys.back):
 		return m.pressLogin(msg)
 	}
 	if to := paneFor(msg); to != 0 {
-		m.pane = to
-		return nil
+		return m.goTo(to)
 	}
 	if key.Matches(msg, m.keys.quit) {
 		return m.quit(nil)
@@ -61,11 +60,17 @@ func (m *model) interrupt() tea.Cmd {
 	return nil
 }
 
-func (m *model) pressTools(msg tea.KeyPressMsg) tea.Cmd {
-	k, p := &m.keys, &m.tools
+// filtering says whether keys go to the filter of a list.
+func (m *model) filtering() bool {
+	l := m.listAt(m.pane)
+	return l != nil && l.typing && m.here().screen == screenList
+}
+
+func (m *model) pressList(msg tea.KeyPressMsg) tea.Cmd {
+	k, p := &m.keys, m.listAt(m.pane)
 	switch {
 	case p.failed != nil && key.Matches(msg, k.retry):
-		return m.load()
+		return m.load(m.pane)
 	case p.failed != nil:
 		if key.Matches(msg, k.back) && p.loaded {
 			p.failed = nil
@@ -84,7 +89,7 @@ func (m *model) pressTools(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, k.back):
 		p.clear()
 	case key.Matches(msg, k.reload):
-		return m.load()
+		return m.load(m.pane)
 	case key.Matches(msg, k.open):
 		if it := p.selected(); it != nil {
 			return m.open(it)
@@ -94,7 +99,7 @@ func (m *model) pressTools(msg tea.KeyPressMsg) tea.Cmd {
 }
 
 func (m *model) pressFilter(msg tea.KeyPressMsg) {
-	l := &m.tools.list
+	l := &m.listAt(m.pane).list
 	switch msg.String() {
 	case "esc":
 		l.clear()
@@ -119,8 +124,8 @@ func (m *model) paste(text string) {
 	}
 	p := m.here()
 	switch {
-	case p.screen == screenList && m.pane == paneTools && m.tools.typing:
-		m.tools.paste(text)
+	case m.filtering():
+		m.listAt(m.pane).paste(text)
 	case p.screen == screenCall && m.login != nil && m.login.noBrowser:
 		m.login.paste.insert(strings.TrimSpace(text))
 	case p.screen == screenForm && !m.form().paste(text):

@@ -18,6 +18,8 @@ import (
 
 // live is a session for a running program: `slow` ends with its context only.
 type live struct {
+	session // what it does not do itself
+
 	entered chan string // each call's name, when it has begun
 }
 

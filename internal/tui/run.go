@@ -82,20 +82,42 @@ type door struct {
 	wg     sync.WaitGroup
 }
 
-func (d *door) Tools(ctx context.Context) ([]client.Tool, error) {
+// through does something on the session while the door is open.
+func through[T any](d *door, do func() (T, error)) (T, error) {
 	if !d.enter() {
-		return nil, context.Canceled
+		var none T
+		return none, context.Canceled
 	}
 	defer d.wg.Done()
-	return d.Session.Tools(ctx)
+	return do()
+}
+
+func (d *door) Tools(ctx context.Context) ([]client.Tool, error) {
+	return through(d, func() ([]client.Tool, error) { return d.Session.Tools(ctx) })
+}
+
+func (d *door) Resources(ctx context.Context) ([]client.Resource, error) {
+	return through(d, func() ([]client.Resource, error) { return d.Session.Resources(ctx) })
+}
+
+func (d *door) ResourceTemplates(ctx context.Context) ([]client.ResourceTemplate, error) {
+	return through(d, func() ([]client.ResourceTemplate, error) { return d.Session.ResourceTemplates(ctx) })
+}
+
+func (d *door) ReadResource(ctx context.Context, uri string) (*client.ResourceResult, error) {
+	return through(d, func() (*client.ResourceResult, error) { return d.Session.ReadResource(ctx, uri) })
+}
+
+func (d *door) Prompts(ctx context.Context) ([]client.Prompt, error) {
+	return through(d, func() ([]client.Prompt, error) { return d.Session.Prompts(ctx) })
+}
+
+func (d *door) Prompt(ctx context.Context, name string, arguments map[string]string) (*client.PromptResult, error) {
+	return through(d, func() (*client.PromptResult, error) { return d.Session.Prompt(ctx, name, arguments) })
 }
 
 func (d *door) Call(ctx context.Context, call client.Call) (*client.Result, error) {
-	if !d.enter() {
-		return nil, context.Canceled
-	}
-	defer d.wg.Done()
-	return d.Session.Call(ctx, call)
+	return through(d, func() (*client.Result, error) { return d.Session.Call(ctx, call) })
 }
 
 func (d *door) enter() bool {

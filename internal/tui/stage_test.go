@@ -23,10 +23,13 @@ var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 // session is a server with every kind of tool. It answers at once but for `slow`, which
 // waits for release and then answers even though nobody waits any more.
 type session struct {
-	tools    []client.Tool
-	loadErr  error // once
-	release  chan struct{}
-	identity client.Identity
+	tools     []client.Tool
+	resources []client.Resource
+	templates []client.ResourceTemplate
+	prompts   []client.Prompt
+	loadErr   error // once
+	release   chan struct{}
+	identity  client.Identity
 
 	mu    sync.Mutex // guards what follows
 	calls []string
@@ -34,6 +37,10 @@ type session struct {
 }
 
 func (s *session) Identity() client.Identity { return s.identity }
+
+func (s *session) Capabilities() client.Capabilities {
+	return client.Capabilities{Tools: true, Resources: s.resources != nil, Prompts: s.prompts != nil}
+}
 
 func (s *session) Tools(context.Context) ([]client.Tool, error) {
 	err := s.loadErr
@@ -169,7 +176,7 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t, now: noon, answers: make(chan tea.Msg, 1000), session: set.session}
 		if s.session == nil {
-			s.session = &session{tools: tools()}
+			s.session = &session{tools: tools(), resources: resources(), templates: templates(), prompts: prompts()}
 		}
 		if s.session.identity.Server == "" {
 			s.session.identity = client.Identity{

@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,41 +12,83 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
-// item is a tool made ready for the screen: printable, bounded, its schema read.
+// itemKind is what an item is on its server.
+type itemKind uint8
+
+const (
+	itemTool itemKind = iota
+	itemResource
+	itemTemplate // of resources
+	itemPrompt
+)
+
+// deeds are the words for what is done with an item, by its kind.
+var deeds = [...]struct{ verb, doing, failed, command string }{
+	itemTool:     {"call", "Calling", "could not be called", "call"},
+	itemResource: {"read", "Reading", "could not be read", "read"},
+	itemTemplate: {"read", "Reading", "could not be read", "read"},
+	itemPrompt:   {"get", "Getting", "could not be had", "prompt"},
+}
+
+// item is something of a list made ready for the screen: printable, bounded, its schema read.
 type item struct {
-	tool  client.Tool
-	name  string // printable; tool.Name is what is called
-	title string
-	about string // the description
-	shape shape
-	find  string // what the filter looks in, lower case
+	kind       itemKind
+	id         string // as the server spells it: a name, an address, or a template for those
+	definition string // what the form belongs to
+	tool       client.Tool
+	name       string // printable; id is what is sent
+	title      string
+	about      string   // the description
+	facts      []string // printable: the address, the type …
+	shape      shape
+	find       string // what the filter looks in, lower case
 }
 
 func newItems(tools []client.Tool) []item {
 	items := make([]item, 0, len(tools))
 	for _, tool := range tools {
 		it := item{
-			tool:  tool,
-			name:  oneLine(tool.Name, 200),
-			title: oneLine(tool.Title, 200),
-			about: prose(tool.Description, 8<<10),
-			shape: parseShape(tool.InputSchema),
+			id:         tool.Name,
+			definition: string(tool.InputSchema),
+			tool:       tool,
+			shape:      parseShape(tool.InputSchema),
 		}
-		if it.name == "" {
-			it.name = "(no name)"
-		}
-		it.find = strings.ToLower(it.name + "\n" + it.title + "\n" + it.about)
-		items = append(items, it)
+		items = append(items, it.named(tool.Name, tool.Title, tool.Description))
 	}
 	return items
+}
+
+// named is the item with its texts.
+func (it item) named(name, title, about string) item {
+	it.name, it.title, it.about = oneLine(name, 200), oneLine(title, 200), prose(about, 8<<10)
+	if it.name == "" {
+		it.name = "(no name)"
+	}
+	it.find = strings.ToLower(it.name + "\n" + it.title + "\n" + strings.Join(it.facts, "\n") + "\n" + it.about)
+	return it
+}
+
+func (it *item) deed() string { return deeds[it.kind].verb }
+
+// send does with the item what is done with its kind. It is run by commands.
+func (it *item) send(ctx context.Context, session Session, arguments json.RawMessage, box *mailbox) (*client.Result, error) {
+	switch it.kind {
+	case itemResource, itemTemplate:
+		return it.read(ctx, session, arguments)
+	case itemPrompt:
+		return it.prompt(ctx, session, arguments)
+	}
+	return session.Call(ctx, client.Call{Name: it.id, Arguments: arguments, Progress: box.tellProgress, Log: box.tellLog})
 }
 
 // destructive is what the server says, or does not deny: that is the default of MCP.
 func (it *item) destructive() bool { return it.tool.Destructive && !it.tool.ReadOnly }
 
-// mark is a letter that says what a tool may do; markWord says it in a word.
+// mark is a sign for what an item is or may do; markWord says it in a word.
 func (it *item) mark() string {
 	switch {
+	case it.kind == itemTemplate:
+		return "{}"
 	case it.destructive():
 		return "!"
 	case it.tool.ReadOnly:
@@ -55,6 +99,8 @@ func (it *item) mark() string {
 
 func (it *item) markWord() string {
 	switch {
+	case it.kind == itemTemplate:
+		return "template"
 	case it.destructive():
 		return "may destroy"
 	case it.tool.ReadOnly:
@@ -63,21 +109,36 @@ func (it *item) markWord() string {
 	return ""
 }
 
-// toolsPane is the list of tools, and what was entered for them.
-type toolsPane struct {
+// listPane is the list of what a server has of one kind, and what was entered for its items.
+type listPane struct {
 	list
+	heading, none, nothing string // what it is called, and what an empty one says
+	fetch                  func(ctx context.Context, session Session) ([]item, error)
+
 	job    job      // loads the list
 	loaded bool     // there is a list
 	failed *failure // the last load failed; nil: it did not
 	forms  map[formKey]*form
 }
 
-// formKey names a form: what was typed outlives a reload while the tool stays the same.
-type formKey struct{ name, schema string }
+func newTools() listPane {
+	return listPane{
+		heading: "Tools", none: "This server has no tools.", nothing: "No tool has all of these words.",
+		forms: map[formKey]*form{}, fetch: fetchTools,
+	}
+}
 
-func (it *item) formKey() formKey { return formKey{it.tool.Name, string(it.tool.InputSchema)} }
+func fetchTools(ctx context.Context, session Session) ([]item, error) {
+	tools, err := session.Tools(ctx)
+	return newItems(tools), err
+}
 
-func (p *toolsPane) form(it *item) *form {
+// formKey names a form: what was typed outlives a reload while the item stays the same.
+type formKey struct{ id, definition string }
+
+func (it *item) formKey() formKey { return formKey{it.id, it.definition} }
+
+func (p *listPane) form(it *item) *form {
 	key := it.formKey()
 	if p.forms[key] == nil {
 		p.forms[key] = newForm(it.shape)
@@ -85,38 +146,58 @@ func (p *toolsPane) form(it *item) *form {
 	return p.forms[key]
 }
 
-// load fetches the list anew; the old one stays until then.
-func (m *model) load() tea.Cmd {
-	if m.session == nil {
-		return nil
+// listAt is the list of a pane; nil: it has none.
+func (m *model) listAt(id paneID) *listPane {
+	switch id {
+	case paneTools:
+		return &m.tools
+	case paneResources:
+		return &m.resources
+	case panePrompts:
+		return &m.prompts
 	}
-	m.tools.job.stop()
-	m.tools.job, m.tools.failed = m.start(), nil
-	return loadTools(m.tools.job.ctx, m.session, m.tools.job.id)
+	return nil
 }
 
-func (m *model) gotTools(msg toolsMsg) {
-	p := &m.tools
+// loading says whether any list is being loaded.
+func (m *model) loading() bool {
+	return m.tools.job.cancel != nil || m.resources.job.cancel != nil || m.prompts.job.cancel != nil
+}
+
+// load fetches a pane's list anew; the old one stays until then.
+func (m *model) load(id paneID) tea.Cmd {
+	p := m.listAt(id)
+	if m.session == nil || p == nil {
+		return nil
+	}
+	p.job.stop()
+	p.job, p.failed = m.start(), nil
+	return loadItems(p.job.ctx, m.session, p.job.id, id, p.fetch)
+}
+
+func (m *model) gotItems(msg itemsMsg) {
+	p := m.listAt(msg.pane)
 	if !p.job.done(msg.id) {
 		return
 	}
 	m.identity = msg.identity
+	what := strings.ToLower(p.heading)
 	if msg.err != nil {
-		f := m.failureOf("The tools could not be loaded", msg.err)
+		f := m.failureOf("The "+what+" could not be loaded", msg.err)
 		p.failed = &f
-		m.note(toneBad, "The tools could not be loaded: "+f.message)
+		m.note(toneBad, f.title+": "+f.message)
 		return
 	}
 	if p.loaded {
-		m.notice = fmt.Sprintf("%d tools", len(msg.items))
+		m.notice = fmt.Sprintf("%d %s", len(msg.items), what)
 	}
 	p.loaded = true
 	p.renew(msg.items)
 }
 
-// renew takes a new list. The cursor stays on its tool, and forms of tools that are as before
+// renew takes a new list. The cursor stays on its item, and forms of items that are as before
 // keep what was typed.
-func (p *toolsPane) renew(items []item) {
+func (p *listPane) renew(items []item) {
 	at := p.selected()
 	p.items = items
 	p.apply()
@@ -128,13 +209,13 @@ func (p *toolsPane) renew(items []item) {
 	}
 	p.forms = kept
 	for i, hit := range p.hits {
-		if at != nil && items[hit].tool.Name == at.tool.Name {
+		if at != nil && items[hit].id == at.id {
 			p.cursor = i
 		}
 	}
 }
 
-// list is the tools screen: all tools, those that the filter leaves, and the cursor.
+// list is all items of a pane, those that the filter leaves, and the cursor.
 type list struct {
 	items  []item
 	hits   []int // indexes into items
@@ -143,7 +224,7 @@ type list struct {
 	typing bool // keys go to the filter
 }
 
-// apply finds the tools that have every word of the filter; those with all of them in the name
+// apply finds the items that have every word of the filter; those with all of them in the name
 // come first, else the server's order stays.
 func (l *list) apply() {
 	words := strings.Fields(strings.ToLower(l.filter.text))
@@ -170,7 +251,7 @@ func hasAll(s string, words []string) bool {
 	return true
 }
 
-// selected is the tool under the cursor, nil if the filter leaves none.
+// selected is the item under the cursor, nil if the filter leaves none.
 func (l *list) selected() *item {
 	if l.cursor >= len(l.hits) {
 		return nil
@@ -182,7 +263,7 @@ func (l *list) move(n int) {
 	l.cursor = max(0, min(l.cursor+n, len(l.hits)-1))
 }
 
-// clear takes the filter away; the selected tool stays selected.
+// clear takes the filter away; the selected item stays selected.
 func (l *list) clear() {
 	at := -1
 	if l.cursor < len(l.hits) {

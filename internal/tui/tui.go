@@ -1,5 +1,5 @@
-// Package tui is the screen of `connect`: the server's tools with a filter, a form for a tool's
-// arguments, the call, and its result as colored JSON.
+// Package tui is the screen of `connect`: the server's tools, resources and prompts with a
+// filter, a form for their arguments, the call, and its result as colored JSON.
 //
 // One tea.Model holds all state (model.go). Update does no input or output: commands (commands.go)
 // get what they need as arguments and answer with a message that carries the id of the job it
@@ -15,10 +15,16 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
-// Session is the connection whose tools are shown; *client.Conn is one. Its methods are called
+// Session is the connection whose tools, resources and prompts are shown; *client.Conn is one. Its methods are called
 // from several goroutines, and end soon after their context does.
 type Session interface {
+	Capabilities() client.Capabilities
 	Tools(ctx context.Context) ([]client.Tool, error)
+	Resources(ctx context.Context) ([]client.Resource, error)
+	ResourceTemplates(ctx context.Context) ([]client.ResourceTemplate, error)
+	ReadResource(ctx context.Context, uri string) (*client.ResourceResult, error)
+	Prompts(ctx context.Context) ([]client.Prompt, error)
+	Prompt(ctx context.Context, name string, arguments map[string]string) (*client.PromptResult, error)
 	Call(ctx context.Context, call client.Call) (*client.Result, error)
 	Identity() client.Identity
 }

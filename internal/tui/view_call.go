@@ -22,7 +22,7 @@ func (m *model) callBody(c *call, w, h int) body {
 
 func (m *model) runningBody(c *call, w, h int) body {
 	t := &m.theme
-	rows := []string{"", m.progress("Calling "+fit(m.cells, c.item.name, w-16), c.began), ""}
+	rows := []string{"", m.progress(deeds[c.item.kind].doing+" "+fit(m.cells, c.item.name, w-16), c.began), ""}
 	if h < roomy {
 		rows = rows[1:]
 	}

@@ -5,31 +5,35 @@ import (
 	"strings"
 )
 
-// toolsBody shows the list with the selected tool beside it, or below it in a narrow window.
-func (m *model) toolsBody() body {
+// listBody shows a list with the selected item beside it, or below it in a narrow window.
+func (m *model) listBody(p *listPane) body {
 	w, h := m.width, m.bodyHeight()
-	switch p := &m.tools; {
+	switch {
 	case p.failed != nil:
 		return margin(m.failureBody(p.failed, w-2, h))
 	case !p.loaded:
-		return margin(body{rows: []string{"", m.progress("Loading the tools", p.job.began)}, y: -1})
+		return margin(body{rows: []string{"", m.progress("Loading the "+strings.ToLower(p.heading), p.job.began)}, y: -1})
 	}
-	b := body{y: -1, corner: m.toolsCorner()}
+	b := body{y: -1, corner: p.corner()}
+	if len(p.items) == 0 {
+		b.rows, b.x, b.y = m.listRows(p, w, h)
+		return b
+	}
 	if m.width < wideWidth {
-		b.rows, b.x, b.y = m.listRows(m.width, max(3, h-4))
+		b.rows, b.x, b.y = m.listRows(p, m.width, max(3, h-4))
 		for len(b.rows) < h-4 {
 			b.rows = append(b.rows, "")
 		}
 		b.rows = append(b.rows, "")
-		for _, row := range m.detailRows(m.width-2, h-len(b.rows)) {
+		for _, row := range m.detailRows(p.selected(), m.width-2, h-len(b.rows)) {
 			b.rows = append(b.rows, " "+row)
 		}
 		return b
 	}
-	left := m.listWidth()
+	left := m.listWidth(&p.list)
 	var list []string
-	list, b.x, b.y = m.listRows(left, h)
-	details := m.detailRows(m.width-left-4, h)
+	list, b.x, b.y = m.listRows(p, left, h)
+	details := m.detailRows(p.selected(), m.width-left-4, h)
 	bar := m.theme.dim.Render("│")
 	for i := range h {
 		row, detail := "", ""
@@ -45,18 +49,17 @@ func (m *model) toolsBody() body {
 }
 
 // listWidth fits the longest name, within a third to a half of the window.
-func (m *model) listWidth() int {
+func (m *model) listWidth(l *list) int {
 	widest := 0
-	for i := range m.tools.items {
-		if widest = max(widest, m.cells.StringWidth(m.tools.items[i].name)); widest > m.width {
+	for i := range l.items {
+		if widest = max(widest, m.cells.StringWidth(l.items[i].name)); widest > m.width {
 			break
 		}
 	}
 	return max(m.width*3/10, min(widest+6, m.width*45/100))
 }
 
-func (m *model) toolsCorner() string {
-	l := &m.tools.list
+func (l *list) corner() string {
 	switch {
 	case len(l.hits) == 0:
 		return ""
@@ -66,11 +69,11 @@ func (m *model) toolsCorner() string {
 	return fmt.Sprintf("%d of %d", l.cursor+1, len(l.hits))
 }
 
-// listRows is the heading or filter and the tools around the cursor; x and y are the terminal
+// listRows is the heading or filter and the items around the cursor; x and y are the terminal
 // cursor while the filter is typed.
-func (m *model) listRows(w, h int) (rows []string, x, y int) {
-	t, l := &m.theme, &m.tools.list
-	heading := " " + t.strong.Render("Tools")
+func (m *model) listRows(l *listPane, w, h int) (rows []string, x, y int) {
+	t := &m.theme
+	heading := " " + t.strong.Render(l.heading)
 	y = -1
 	if l.typing || l.filter.text != "" {
 		text, at := l.filter.view(m.cells, w-4)
@@ -81,9 +84,9 @@ func (m *model) listRows(w, h int) (rows []string, x, y int) {
 	}
 	rows = append(rows, heading)
 	if len(l.hits) == 0 {
-		sentence := "This server has no tools."
+		sentence := l.none
 		if len(l.items) > 0 {
-			sentence = "No tool has all of these words."
+			sentence = l.nothing
 		}
 		for _, row := range wrap(m.cells, sentence, w-4) {
 			rows = append(rows, "   "+t.dim.Render(row))
@@ -106,16 +109,16 @@ func (m *model) listRow(it *item, selected bool, w int) string {
 	case mark != "":
 		mark = t.dim.Render(mark)
 	}
-	name := fit(m.cells, it.name, w-5)
+	name := fit(m.cells, it.name, w-4-max(1, len(it.mark())))
 	if selected {
 		return ends(m.cells, " "+t.accent.Render("› "+name), mark, w)
 	}
 	return ends(m.cells, "   "+t.plain.Render(name), mark, w)
 }
 
-// detailRows describes the selected tool in w columns and h rows.
-func (m *model) detailRows(w, h int) []string {
-	t, it := &m.theme, m.tools.selected()
+// detailRows describes the selected item in w columns and h rows.
+func (m *model) detailRows(it *item, w, h int) []string {
+	t := &m.theme
 	if it == nil || h <= 0 {
 		return nil
 	}
@@ -131,7 +134,10 @@ func (m *model) detailRows(w, h int) []string {
 		}
 		heading = t.strong.Render(fit(m.cells, title, w-len(word)-3)) + "  " + style.Render(word)
 	}
-	rows := []string{heading}
+	rows := append([]string{heading}, styled("", it.facts, t.dim)...)
+	for i, row := range rows {
+		rows[i] = fit(m.cells, row, w)
+	}
 	arguments := m.signature(it, w)
 	room := h - len(rows)
 	if m.width >= wideWidth { // both parts need air
@@ -149,11 +155,17 @@ func (m *model) detailRows(w, h int) []string {
 	return append(rows, head(m.cells, arguments, h-len(rows), w)...)
 }
 
-// signature lists a tool's arguments with their types.
+// nothingToFill says what Enter does where there is nothing to fill in.
+var nothingToFill = [...]string{
+	itemTool: "No arguments: Enter calls it.", itemResource: "Enter reads it.",
+	itemTemplate: "No variables: Enter reads it.", itemPrompt: "No arguments: Enter gets it.",
+}
+
+// signature lists an item's arguments with their types.
 func (m *model) signature(it *item, w int) []string {
 	t := &m.theme
 	if len(it.shape.fields) == 0 {
-		return []string{t.dim.Render("No arguments: Enter calls it.")}
+		return []string{t.dim.Render(nothingToFill[it.kind])}
 	}
 	rows := []string{t.dim.Render("Arguments")}
 	name := m.labelWidth(it.shape.fields, w)
