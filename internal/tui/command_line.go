@@ -18,12 +18,18 @@ type commandLine struct {
 	server  string
 }
 
+// maxCommand bounds the arguments on a line, in bytes; no system takes much more.
+const maxCommand = 64 << 10
+
 // with is the line for these arguments. Text is written as it is, so that a snowflake keeps its
 // digits, and whatever that could be mistaken for, or would not survive on a line, as JSON.
 func (c commandLine) with(arguments json.RawMessage) string {
 	line := []string{shellQuote(c.program), c.verb}
 	if c.server != "" {
 		line = append(line, "--server", shellQuote(c.server))
+	}
+	if len(arguments) > maxCommand { // call reads them from a file then
+		return strings.Join(append(line, "--", shellQuote(c.name), "-", "<", "arguments.json"), " ")
 	}
 	names, values := members(arguments)
 	dashes := strings.HasPrefix(c.name, "-")

@@ -3,7 +3,9 @@ package tui
 import (
 	"context"
 	"encoding/json"
+	"time"
 
+	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
@@ -139,3 +141,55 @@ func Expand(template string, values map[string]string) string {
 	raw, _ := json.Marshal(values)
 	return it.address(raw)
 }
+
+func (f *form) Set(raw string) bool { return f.set(json.RawMessage(raw)) }
+
+func (f *form) Strict() { f.strict = true }
+
+func (f *form) Misfit() string { return f.misfit }
+
+func (f *form) Text() string { return f.document() }
+
+func (f *form) Now(now time.Time) { f.clock = now }
+
+func (f *form) Hints() []key.Binding { return f.hints() }
+
+// Rows draws the form, and says where the cursor stands.
+func (f *form) Rows(method ansi.Method, w, h int) (rows []string, x, y int) {
+	t := newTheme(true, true)
+	b := f.rows(&t, method, w, h)
+	return b.rows, b.x, b.y
+}
+
+func (f *form) Redacted(arguments string) string {
+	return string(f.shape.redact(json.RawMessage(arguments)))
+}
+
+// Line is a command line of the program p.
+func Line(verb, name, server, arguments string) string {
+	return commandLine{program: "p", verb: verb, name: name, server: server}.with(json.RawMessage(arguments))
+}
+
+// Edit runs an editor as the screen does, without one.
+func Edit(words []string, text string) (string, error) {
+	e := &editing{words: words, text: text}
+	err := e.Run()
+	return e.text, err
+}
+
+// Insisted says whether something was passed over for the user's sake.
+func (f *form) Insisted() bool {
+	for i := range f.slots {
+		if f.slots[i].insisted {
+			return true
+		}
+	}
+	return f.anyway
+}
+
+// Edited is the message of an editor on the form at hand.
+func (m *model) Edited(text string, err error) tea.Msg {
+	return editedMsg{form: m.form(), text: text, err: err}
+}
+
+func (m *model) Draft() string { return m.form().draft }

@@ -21,6 +21,9 @@ type form struct {
 	strict  bool   // nothing is sent that does not fit: an answer to a question must
 	draft   string // what came back from $EDITOR and is not an object; "": nothing
 	changes int    // how often something was entered
+
+	line    string // the command that does the same
+	written int    // changes when it was written, and one
 }
 
 // slot is an input at its place on the screen.
@@ -128,6 +131,7 @@ func (f *form) reason(in *input) string {
 // only the schema forbids is sent when the user insists: schemas are often odd.
 func (f *form) arguments() (json.RawMessage, bool) {
 	f.insist()
+	anyway := f.anyway
 	for i := range f.slots {
 		in := f.slots[i].input
 		if _, why := in.value(); why.text != "" && (why.hard || !in.insisted) {
@@ -137,9 +141,10 @@ func (f *form) arguments() (json.RawMessage, bool) {
 			}
 			return nil, false
 		}
+		anyway = anyway || in.insisted // the whole says the same again
 	}
 	raw := f.sent()
-	if !f.anyway {
+	if !anyway {
 		if f.misfit = misfit(f.shape.schema, raw); f.misfit != "" {
 			f.tried = true
 			return nil, false

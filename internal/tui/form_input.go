@@ -129,7 +129,7 @@ func (in *input) read() (json.RawMessage, fault) {
 	case !in.empty():
 		return in.entered()
 	case in.blank && in.kind == kindText:
-		return json.RawMessage(`""`), fault{}
+		return json.RawMessage(`""`), fault{text: in.rules.text("", in.format)}
 	case in.blank:
 		return json.RawMessage("[]"), fault{text: in.rules.items(nil)}
 	case !in.required:

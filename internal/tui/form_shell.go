@@ -22,7 +22,7 @@ func (m *model) pressForm(msg tea.KeyPressMsg) tea.Cmd {
 		return m.editForm(f)
 	case formCopy:
 		m.notice = "copied the command"
-		return tea.SetClipboard(m.commandLine(m.here().item, f.sent()))
+		return tea.SetClipboard(m.formLine())
 	case formFull:
 		m.notice = "the field is full"
 	case formStay:
@@ -37,6 +37,15 @@ func (m *model) commandLine(it *item, arguments json.RawMessage) string {
 		line.name, arguments = it.address(arguments), nil
 	}
 	return line.with(it.shape.redact(arguments))
+}
+
+// formLine does the same as the form at hand. It is written anew once something changed.
+func (m *model) formLine() string {
+	f := m.form()
+	if f.written != f.changes+1 {
+		f.written, f.line = f.changes+1, m.commandLine(m.here().item, f.sent())
+	}
+	return f.line
 }
 
 // editForm opens the arguments in the user's editor, or once more what came back from there.

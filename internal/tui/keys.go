@@ -117,11 +117,14 @@ func (m *model) listHints(p *listPane) []key.Binding {
 func (m *model) formHints() []key.Binding {
 	k, f := &m.keys, m.form()
 	verb := m.here().item.deed()
-	hints := []key.Binding{k.next, k.back, as(k.submit, "ctrl+s", verb), k.previous}
+	hints := []key.Binding{k.next, k.back, as(k.submit, "ctrl+s", verb)}
 	if f.last() {
-		hints = []key.Binding{as(k.call, "enter", verb), k.back, k.previous}
+		hints = []key.Binding{as(k.call, "enter", verb), k.back}
 	}
-	return append(append(hints, f.hints()...), k.interrupt)
+	if f.unfinished() {
+		hints = []key.Binding{as(k.next, "enter", "line"), k.back, as(k.submit, "ctrl+s", verb)}
+	}
+	return append(append(hints, f.hints()...), k.previous, k.interrupt)
 }
 
 func (m *model) callHints(c *call) []key.Binding {

@@ -42,7 +42,7 @@ func (e *editing) Run() (err error) {
 	if err := os.WriteFile(path, []byte(e.text), 0o600); err != nil {
 		return err
 	}
-	cmd := exec.Command(e.words[0], append(e.words[1:len(e.words):len(e.words)], path)...) //nolint:gosec // the user's own command
+	cmd := exec.Command(e.words[0], append(e.words[1:len(e.words):len(e.words)], path)...) //nolint:gosec,noctx // the user's own command, and the user ends it
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = e.in, e.out, e.err
 	if err := cmd.Run(); err != nil {
 		return err

@@ -31,7 +31,7 @@ func (m *model) formBody() body {
 	}
 	var below []string
 	if h >= 14 {
-		line, _ := clip(m.commandLine(it, f.sent()), w*maxCluster)
+		line, _ := clip(m.formLine(), w*maxCluster)
 		below = []string{"", " " + t.dim.Render(fit(m.cells, "$ "+visible(line), w-2))}
 	}
 	b := f.rows(t, m.cells, w, h-len(rows)-len(below))
@@ -150,7 +150,7 @@ func (s *slot) heading() string {
 // what the server says about it.
 func (sh *sheet) slot(i int) drawn {
 	t, s, focused := sh.t, &sh.f.slots[i], i == sh.f.focus
-	indent := min(2*s.depth, max(0, sh.label-6))
+	indent := min(2*s.depth, max(0, sh.label-min(6, sh.c.StringWidth(s.heading()))))
 	name := fit(sh.c, s.heading(), sh.label-indent)
 	style, mark := t.plain, "   "
 	switch {
@@ -200,7 +200,7 @@ func (sh *sheet) notes(in *input) []string {
 	switch {
 	case in.kind == kindChoice:
 		parts = append(parts, in.choiceWords())
-	case in.typed() && (in.edit.text != "" || in.null):
+	case in.typed() && in.edit.text != "" && !in.null:
 		parts = append(parts, in.hint())
 	}
 	if words := in.rules.words(); words != "" {
@@ -228,7 +228,10 @@ func (in *input) hint() string {
 	if in.variant >= 0 && in.variant < len(in.variants) {
 		typ = in.variants[in.variant].typ
 	}
-	if like := like(in.format); like != "" {
+	switch like := like(in.format); {
+	case in.secret:
+		return typ + ", hidden"
+	case like != "":
 		return typ + " like " + like
 	}
 	return typ
@@ -256,7 +259,10 @@ func (in *input) turnWords() string {
 			words = append(words, v.typ)
 		}
 	}
-	if in.nullable && !in.picks() && !in.null {
+	switch {
+	case in.null && len(words) == 0:
+		words = append(words, in.typ)
+	case in.nullable && !in.picks() && !in.null:
 		words = append(words, "null")
 	}
 	if len(words) == 0 {
@@ -288,7 +294,7 @@ func (f *form) hints() []key.Binding {
 	case in.kind == kindGroup:
 		hints = append(hints, bind("space", "open"))
 	case layout(in.format) != "":
-		hints = append(hints, bind("⇧↑↓", "step"))
+		hints = append(hints, bind("shift+↑↓", "step"))
 	}
 	if list != nil {
 		hints = append(hints, bind("ctrl+n", "add"), bind("ctrl+x", "remove"), bind("alt+↑↓", "move"))
