@@ -114,14 +114,16 @@ func listWhileWriting(t *testing.T, f *fixture) {
 }
 
 func listExpired(t *testing.T, f *fixture) {
-	const n = 700
-	racers(n, func(i int) {
-		expires := f.in(time.Minute)
-		if i%350 == 0 {
-			expires = never
-		}
-		if err := f.Create(context.Background(), kind, fmt.Sprintf("%04d", i), record("1", expires)); err != nil {
-			t.Errorf("Create: %v", err)
+	const n, writers = 700, 35 // all at once would wait for connections, not for the store
+	racers(writers, func(from int) {
+		for i := from; i < n; i += writers {
+			expires := f.in(time.Minute)
+			if i%350 == 0 {
+				expires = never
+			}
+			if err := f.Create(context.Background(), kind, fmt.Sprintf("%04d", i), record("1", expires)); err != nil {
+				t.Errorf("Create: %v", err)
+			}
 		}
 	})
 	f.clock.Advance(time.Minute)
