@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 		"oauth":      func() { os.Exit(runOAuth()) },
 		"protected":  func() { os.Exit(runUpstream()) },
 		"registrar":  func() { os.Exit(runStrict()) },
+		"ailing":     func() { os.Exit(runIll()) },
 	})
 }
 
@@ -93,6 +94,9 @@ func scripts() testscript.Params {
 			"get":      cmdGet,
 			"upstream": cmdUpstream,
 			"strict":   cmdStrict,
+			"ill":      cmdIll,
+			"is":       cmdIs,
+			"suffers":  cmdSuffers,
 			"fault":    cmdFault,
 			"discord":  cmdDiscord,
 			"emulate":  cmdEmulate,

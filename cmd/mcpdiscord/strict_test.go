@@ -35,10 +35,22 @@ type strict struct {
 
 // runStrict serves it and writes its URL to the file that it is given.
 func runStrict() int {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s, listener, err := newStrict()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
+	}
+	if err := writeAddrFile(os.Args[1], s.url+"/mcp"); err != nil {
+		return 1
+	}
+	fmt.Fprintln(os.Stderr, http.Serve(listener, s))
+	return 1
+}
+
+func newStrict() (*strict, net.Listener, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
 	}
 	s := &strict{url: "http://" + listener.Addr().String(), codes: map[string]string{}, access: map[string]string{}}
 	server := mcp.NewServer(&mcp.Implementation{Name: "strict", Version: "1"}, nil)
@@ -50,11 +62,7 @@ func runStrict() int {
 		return nil, whoami{s.clientOf(r.Extra.Header), r.Extra.Header.Get("X-Api-Key")}, nil
 	})
 	s.mcp = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: true})
-	if err := writeAddrFile(os.Args[1], s.url+"/mcp"); err != nil {
-		return 1
-	}
-	fmt.Fprintln(os.Stderr, http.Serve(listener, s))
-	return 1
+	return s, listener, nil
 }
 
 func (s *strict) clientOf(h http.Header) string {

@@ -314,6 +314,11 @@ func TestAttack24HostileServer(t *testing.T) {
 		}, kind: client.KindUnavailable},
 		"overloaded": {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, kind: client.KindUnavailable},
 		"broken":     {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, kind: client.KindFailure},
+		"half an answer": {handler: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte(`{"jsonrpc":"2.0",`))
+		}, kind: client.KindUnavailable},
 		"cut off": {handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			_, _ = w.Write([]byte(": hello\n\n"))

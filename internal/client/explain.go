@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
 // explain puts what went wrong with the MCP server into an Error.
@@ -54,6 +55,8 @@ func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 		return explainNetwork("cannot reach "+s.url.Host, stopped)
 	case status >= 500:
 		return &Error{Kind: KindFailure, Message: fmt.Sprintf("%s failed (HTTP status %d)", s.server, status), Err: err}
+	case errors.Is(err, mcp.ErrSessionMissing): // also of the one that was made anew
+		return &Error{Kind: KindUnavailable, Message: s.server + " lost the session that it had just begun", Hint: "try again", Err: err}
 	case html, status >= 400:
 		return notMCP(s.server, err)
 	case errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "terminated without response"):
@@ -117,6 +120,10 @@ func explainNetwork(what string, err error) *Error {
 		e.Kind, e.Message, e.Hint = KindFailure, what+": its certificate is not trusted", "check the address"
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		e.Kind, e.Message, e.Hint = KindFailure, what+": it does not speak https", "check the address"
+	case strings.Contains(err.Error(), ": malformed "): // of the status line, or of a header
+		e.Kind, e.Message, e.Hint = KindFailure, what+": it does not answer in HTTP", "check the address"
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		e.Message, e.Hint = what+": it broke off before it answered", "try again"
 	case errors.As(err, &dns):
 		e.Message = what + ": no such host"
 	case errors.Is(err, syscall.ECONNREFUSED):

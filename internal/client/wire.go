@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -122,6 +123,17 @@ func (t *trace) broke() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.broken = true
+}
+
+// half notes that an answer ended in its middle. Half an answer to the probe says
+// nothing of the server's generation: no handshake follows.
+func (t *trace) half(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.broken = true
+	if t.opening && t.stopped == nil {
+		t.stopped = err
+	}
 }
 
 func (t *trace) stop(err error) {
@@ -236,6 +248,9 @@ type tapped struct {
 // Read implements io.Reader.
 func (b *tapped) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		b.trace.half(err)
+	}
 	messages, hear, fits := b.take(p[:n])
 	if !fits {
 		return 0, errResultTooLarge
