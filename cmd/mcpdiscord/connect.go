@@ -116,7 +116,7 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, cfg client.Conf
 	defer conn.Close()
 	return tui.Run(ctx, tui.Config{
 		Session: conn, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ, Program: p.name, Editor: p.editor(),
-		Events: events, Paste: pasted,
+		Events: events, Paste: pasted, History: p.historyFile(o, cfg.Server),
 	})
 }
 

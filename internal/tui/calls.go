@@ -36,6 +36,9 @@ type call struct {
 	sent      document // the arguments, laid out
 	brief     string   // the same on one line, without secrets
 
+	past     bool // of an earlier run: without its result
+	withheld bool // of an earlier run, and without its secrets
+	faulty   bool // the answer is an error of the tool's own
 	state    callState
 	ctx      context.Context // handed to the call's commands, and to nothing else
 	cancel   context.CancelFunc
@@ -55,10 +58,15 @@ func (c *call) over() bool { return c.state > callRunning }
 
 // newCall is a call that is not sent yet.
 func (m *model) newCall(it *item, arguments json.RawMessage) *call {
-	return &call{
-		item: it, arguments: arguments, sent: newDocument(&client.Result{Structured: arguments}),
-		brief: oneLine(string(it.shape.redact(arguments)), 500),
-	}
+	c := &call{item: it, arguments: arguments}
+	c.lay(it.shape.redact(arguments))
+	return c
+}
+
+// lay lays the arguments out; open has them without secrets.
+func (c *call) lay(open json.RawMessage) {
+	c.sent = newDocument(&client.Result{Structured: c.arguments})
+	c.brief = oneLine(string(open), 500)
 }
 
 // ask runs a call in the pane at hand, after a question if the tool is destructive.
@@ -86,13 +94,65 @@ func (m *model) run(c *call) tea.Cmd {
 	return tea.Batch(perform(c, m.session, box), hear(c.id, box))
 }
 
-// again is the same call once more.
+// again is the same call once more. What was left out of it on disk is asked for.
 func (m *model) again(c *call) tea.Cmd {
+	if c.withheld {
+		return m.edit(c)
+	}
+	it := m.current(c)
+	if it == nil {
+		return nil
+	}
 	p := m.here()
 	if p.asked = nil; p.screen == screenCall {
 		p.asked = c
 	}
-	return m.ask(m.newCall(c.item, c.arguments))
+	return m.ask(m.newCall(it, c.arguments))
+}
+
+// edit opens the call's arguments in a form of their own.
+func (m *model) edit(c *call) tea.Cmd {
+	it := m.current(c)
+	switch {
+	case it == nil:
+		return nil
+	case len(it.shape.fields) == 0:
+		m.notice = "there is nothing to fill in"
+		return nil
+	}
+	arguments := c.arguments
+	if c.withheld {
+		arguments = withoutMarks(arguments)
+		m.notice = "secrets are not kept: please fill them in"
+	}
+	p := m.here()
+	p.item, p.form, p.screen = it, newForm(it.shape), screenForm
+	p.form.set(arguments)
+	return nil
+}
+
+// current is the item of a call as the server lists it now. Of an earlier run's tool nothing else
+// is known; the rest can be done without a list.
+func (m *model) current(c *call) *item {
+	if !c.past {
+		return c.item
+	}
+	pane := map[itemKind]paneID{itemTool: paneTools, itemResource: paneResources, itemTemplate: paneResources, itemPrompt: panePrompts}
+	l := m.listAt(pane[c.item.kind])
+	for i := range l.items {
+		if it := &l.items[i]; it.id == c.item.id && it.kind == c.item.kind {
+			return it
+		}
+	}
+	switch {
+	case c.item.kind != itemTool:
+		return c.item
+	case !l.loaded:
+		m.notice = "the tools are not loaded yet"
+	default:
+		m.notice = "this server has no tool " + c.item.name + " any more"
+	}
+	return nil
 }
 
 // forget drops the oldest entries that nobody looks at.
@@ -144,13 +204,18 @@ func (m *model) end(c *call, state callState) {
 		m.login = nil
 	}
 	c.state, c.took = state, m.clock.Sub(c.began)
+	if m.archive != nil {
+		if kept, ok := c.keep(); ok {
+			m.archive.put(kept)
+		}
+	}
 	words, tone := "answered", tonePlain
 	switch {
 	case state == callCanceled:
 		words = "canceled"
 	case state == callFailed:
 		words, tone = "failed: "+c.failure.message, toneBad
-	case c.doc.failed:
+	case c.faulty:
 		words, tone = "answered with an error", toneBad
 	}
 	m.note(tone, c.item.name+" "+words+" after "+elapsed(c.took))
@@ -181,7 +246,7 @@ func (m *model) gotResult(msg resultMsg) {
 		c.failure = m.failureOf(c.item.name+" "+deeds[c.item.kind].failed, msg.err)
 		m.end(c, callFailed)
 	} else {
-		c.doc, c.bytes = msg.doc, msg.bytes
+		c.doc, c.bytes, c.faulty = msg.doc, msg.bytes, msg.doc.failed
 		m.end(c, callAnswered)
 		m.makeRoom(c)
 	}

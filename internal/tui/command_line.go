@@ -117,7 +117,11 @@ func special(r rune) bool {
 	return !letter && !strings.ContainsRune("_-./:=@%+,", r)
 }
 
-const redacted = `"•••"`
+// hidden stands for a secret; redacted is the same as JSON.
+const (
+	hidden   = "•••"
+	redacted = `"` + hidden + `"`
+)
 
 // redact puts a mark in the place of every secret in the arguments.
 func (s shape) redact(arguments json.RawMessage) json.RawMessage {

@@ -2,6 +2,8 @@ package tui_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +21,7 @@ type scene struct {
 	name    string
 	session *session // nil: the usual one
 	events  bool
+	history string // on disk
 	act     func(s *stage)
 }
 
@@ -155,6 +158,12 @@ func frameOf(t *testing.T, scene scene, set setting) (frame, cursor string) {
 		set.session = &session{tools: scene.session.tools, loadErr: scene.session.loadErr}
 	}
 	set.signIns = scene.events
+	if scene.history != "" {
+		set.history = filepath.Join(t.TempDir(), "history.json")
+		if err := os.WriteFile(set.history, []byte(scene.history), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	play(t, set, func(s *stage) {
 		scene.act(s)
 		v := s.m.View()

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"time"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -33,6 +34,8 @@ func (m *model) pressHistory(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, k.again):
 		m.here().back = screenList
 		return m.again(c)
+	case key.Matches(msg, k.edit):
+		return m.edit(c)
 	}
 	return nil
 }
@@ -42,7 +45,7 @@ func (m *model) historyHints() []key.Binding {
 	if len(m.calls) == 0 {
 		return []key.Binding{k.quit}
 	}
-	return []key.Binding{as(k.open, "enter", "show"), k.again, k.up, k.quit}
+	return []key.Binding{as(k.open, "enter", "show"), k.again, k.edit, k.up, k.quit}
 }
 
 func (m *model) historyBody() body {
@@ -61,6 +64,15 @@ func (m *model) historyBody() body {
 	return b
 }
 
+// when is a time in words: without the day if it is today's.
+func (m *model) when(at time.Time) string {
+	at = at.In(m.clock.Location())
+	if at.Format(time.DateOnly) == m.clock.Format(time.DateOnly) {
+		return at.Format(time.TimeOnly)
+	}
+	return at.Format("Jan _2 15:04")
+}
+
 func (m *model) historyRow(c *call, selected bool, w int) string {
 	t := &m.theme
 	mark, word, style := "✓", elapsed(c.took), t.good
@@ -71,10 +83,10 @@ func (m *model) historyRow(c *call, selected bool, w int) string {
 		mark, word, style = "–", "canceled", t.dim
 	case c.state == callFailed:
 		mark, word, style = "✗", "failed", t.bad
-	case c.doc.failed:
+	case c.faulty:
 		mark, word, style = "✗", "error, "+word, t.bad
 	}
-	right := t.dim.Render(word + "  " + c.began.Format("15:04:05"))
+	right := t.dim.Render(word + "  " + m.when(c.began))
 	name := t.plain.Render(c.item.name)
 	lead := "   "
 	if selected {

@@ -11,7 +11,7 @@ import (
 type keymap struct {
 	up, down, pageUp, pageDown, top, bottom key.Binding
 
-	open, filter, reload, back, again, retry, background, quit, interrupt key.Binding
+	open, filter, reload, back, again, edit, retry, background, quit, interrupt key.Binding
 
 	next, previous, submit, call, yes, no, keep key.Binding
 }
@@ -32,6 +32,7 @@ func newKeymap() keymap {
 		reload:     bind("r", "reload", "r"),
 		back:       bind("esc", "back", "esc"),
 		again:      bind("r", "run again", "r"),
+		edit:       bind("e", "edit and run", "e"),
 		retry:      bind("r", "retry", "r", "enter"),
 		background: bind("b", "to the background", "b"),
 		quit:       bind("q", "quit", "q"),
@@ -135,11 +136,11 @@ func (m *model) callHints(c *call) []key.Binding {
 	case c.state == callRunning:
 		return []key.Binding{as(k.back, "esc", "cancel"), k.background, k.quit}
 	case c.state == callFailed:
-		return []key.Binding{k.retry, k.back, k.quit}
+		return []key.Binding{k.retry, k.back, k.edit, k.quit}
 	case c.state != callAnswered || c.dropped:
-		return []key.Binding{k.back, k.again, k.quit}
+		return []key.Binding{k.back, k.again, k.edit, k.quit}
 	}
-	return []key.Binding{k.back, k.again, as(k.up, "↑↓", "scroll"), k.pageDown, k.bottom, k.quit}
+	return []key.Binding{k.back, k.again, k.edit, as(k.up, "↑↓", "scroll"), k.pageDown, k.bottom, k.quit}
 }
 
 // footer writes the hints that fit; the last one always does.

@@ -40,6 +40,7 @@ type model struct {
 	identity                  client.Identity
 	notice                    string // what happened last, until the next key
 	tools, resources, prompts listPane
+	archive                   *archive // nil: nothing is kept on disk
 	history                   history
 	inspector                 inspector
 	log                       record
@@ -94,13 +95,16 @@ func newModel(ctx context.Context, cfg Config) *model {
 	if m.program == "" {
 		m.program = "mcpdiscord"
 	}
+	if cfg.History != "" {
+		m.archive = &archive{path: cfg.History}
+	}
 	m.clock = m.now()
 	return m
 }
 
 // Init starts to load the tools; the first frame does not wait for them.
 func (m *model) Init() tea.Cmd {
-	cmds := []tea.Cmd{m.load(m.pane), nextClock(m.pace()), m.listen, m.spin()}
+	cmds := []tea.Cmd{m.load(m.pane), nextClock(m.pace()), m.listen, m.spin(), loadHistory(m.archive)}
 	if m.color {
 		cmds = append(cmds, tea.RequestBackgroundColor)
 	}
@@ -113,6 +117,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.take(msg)
 	if spin := m.spin(); spin != nil {
 		cmd = tea.Batch(cmd, spin)
+	}
+	if m.archive.pending() {
+		cmd = tea.Batch(cmd, saveHistory(m.archive))
 	}
 	return m, cmd
 }
@@ -136,6 +143,8 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		m.gotResult(msg)
 	case editedMsg:
 		m.gotEdited(msg)
+	case historyMsg:
+		m.gotHistory(msg)
 	case saidMsg:
 		return m.gotSaid(msg)
 	case frameMsg:
@@ -250,7 +259,7 @@ func (m *model) quit(err error) tea.Cmd {
 	m.prompts.job.stop()
 	for _, c := range m.calls {
 		if c.state == callRunning {
-			c.cancel()
+			m.end(c, callCanceled)
 		}
 	}
 	m.err = err

@@ -51,8 +51,27 @@ var paneScenes = []scene{
 		s.write("package main")
 		s.press("ctrl+s")
 	}},
+	{name: "history past", session: &session{tools: tools()}, history: past, act: func(s *stage) {
+		s.settle()
+		s.press("4")
+	}},
+	{name: "history past call", session: &session{tools: tools()}, history: past, act: func(s *stage) {
+		s.settle()
+		s.press("4", "enter")
+	}},
+	{name: "history past secret", session: &session{tools: tools()}, history: past, act: func(s *stage) {
+		s.settle()
+		s.press("4", "r")
+	}},
 	{name: "inspector", act: func(s *stage) {
 		s.settle()
 		s.press("5")
 	}},
 }
+
+// past is a history on disk.
+const past = `{"calls":[
+	{"kind":"tool","name":"text","arguments":{},"outcome":"answered","began":"2026-03-12T08:15:00Z","took_ms":240},
+	{"kind":"resource","name":"file:///notes.txt","arguments":{},"outcome":"failed","began":"2026-03-13T21:05:00Z","took_ms":30},
+	{"kind":"tool","name":"fail","arguments":{},"outcome":"error","began":"2026-03-14T11:00:00Z","took_ms":1500},
+	{"kind":"tool","name":"secret","arguments":{"password":"•••","note":"a note"},"withheld":true,"outcome":"answered","began":"2026-03-14T11:30:00Z","took_ms":12}]}`

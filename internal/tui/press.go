@@ -164,6 +164,8 @@ func (m *model) pressCall(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	case key.Matches(msg, k.again), c.state == callFailed && key.Matches(msg, k.retry):
 		return m.again(c)
+	case key.Matches(msg, k.edit):
+		return m.edit(c)
 	}
 	if c.state != callAnswered || c.dropped {
 		return nil

@@ -26,14 +26,8 @@ func fetchPrompts(ctx context.Context, session Session) ([]item, error) {
 	for _, p := range prompts {
 		it := item{kind: itemPrompt, id: p.Name, definition: string(p.Raw)}
 		for _, argument := range p.Arguments[:min(len(p.Arguments), maxFields)] {
-			f := &field{
-				name: argument.Name, label: oneLine(orElse(argument.Name, `""`), 200), note: prose(argument.Description, 2000),
-				typ: "string", kind: kindText, required: argument.Required, rules: noRules,
-			}
-			if f.note == "" {
-				f.note = prose(argument.Title, 200)
-			}
-			it.shape.fields = append(it.shape.fields, f)
+			note := orElse(argument.Description, argument.Title)
+			it.shape.fields = append(it.shape.fields, newTextField(argument.Name, note, argument.Required))
 		}
 		items = append(items, it.named(p.Name, p.Title, p.Description))
 	}

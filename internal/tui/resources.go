@@ -74,10 +74,17 @@ func newTemplate(text string) item {
 	}
 	names, needed := parsed.names()
 	for _, name := range names[:min(len(names), maxFields)] {
-		f := &field{name: name, label: oneLine(name, 200), typ: "string", kind: kindText, required: needed[name], rules: noRules}
-		it.shape.fields = append(it.shape.fields, f)
+		it.shape.fields = append(it.shape.fields, newTextField(name, "", needed[name]))
 	}
 	return it
+}
+
+// newTextField is a field of what takes nothing but text.
+func newTextField(name, note string, required bool) *field {
+	return &field{
+		name: name, label: oneLine(orElse(name, `""`), 200), note: prose(note, 2000),
+		typ: "string", kind: kindText, required: required, rules: noRules,
+	}
 }
 
 // address is that of a resource, or what a template makes of the variables.

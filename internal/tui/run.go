@@ -32,6 +32,9 @@ func Run(ctx context.Context, cfg Config) error {
 	parent := context.Cause(ctx)
 	cancel()
 	door.close(patience)
+	if m.archive != nil {
+		_ = m.archive.flush() // what went wrong was said before, or there is no screen any more
+	}
 	switch {
 	case errors.Is(err, tea.ErrProgramPanic):
 		return &client.Error{

@@ -167,6 +167,7 @@ type setting struct {
 	width, height int
 	light, plain  bool
 	session       *session
+	history       string
 	signIns       bool // events and a field for the pasted address
 }
 
@@ -187,7 +188,7 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		s.session.release = make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		cfg := tui.Config{Session: s.session, NoColor: set.plain, Now: func() time.Time { return s.now }}
+		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, Now: func() time.Time { return s.now }}
 		if set.signIns {
 			s.events, s.pasted = make(chan client.Event), make(chan string, 1)
 			cfg.Events, cfg.Paste = s.events, s.pasted

@@ -41,6 +41,9 @@ type Config struct {
 	Program string           // the program's name as invoked, for hints; "": mcpdiscord
 	Now     func() time.Time // nil: time.Now
 	Editor  []string         // the command that edits a file, whose name is added; nil: there is none
+	// History is the file that keeps the calls of this server, without secrets and results, from
+	// one run to the next. "": none.
+	History string
 	// Events are those of the client: a call may need a new sign-in, and the screen then shows
 	// the address to open. nil: none come.
 	Events <-chan client.Event

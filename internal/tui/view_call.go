@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // callBody shows a call: what is sent while it runs, then how it ended.
@@ -10,6 +11,8 @@ func (m *model) callBody(c *call, w, h int) body {
 	switch {
 	case c.state == callRunning:
 		return m.runningBody(c, w, h)
+	case c.past:
+		return m.goneBody(c, m.pastWords(c), w, h)
 	case c.state == callFailed:
 		return m.failureBody(&c.failure, w, h)
 	case c.state == callCanceled:
@@ -18,6 +21,19 @@ func (m *model) callBody(c *call, w, h int) body {
 		return m.goneBody(c, "answered after "+elapsed(c.took)+"; the result made room for newer ones", w, h)
 	}
 	return m.resultBody(c)
+}
+
+// pastWords says what is known of a call of an earlier run.
+func (m *model) pastWords(c *call) string {
+	words := map[callState]string{callAnswered: "answered", callFailed: "failed", callCanceled: "canceled"}[c.state]
+	if c.faulty {
+		words = "answered with an error"
+	}
+	words += " after " + elapsed(c.took) + ", on " + c.began.In(m.clock.Location()).Format(time.DateTime) + "; results are not kept"
+	if c.withheld {
+		words += ", nor secrets"
+	}
+	return words
 }
 
 func (m *model) runningBody(c *call, w, h int) body {

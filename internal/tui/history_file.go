@@ -1,0 +1,247 @@
+package tui
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// Bounds of the history on disk.
+const (
+	maxPast      = 200
+	maxPastBytes = 8 << 20  // of the file
+	maxPastArgs  = 16 << 10 // of the arguments of one call; longer ones are asked for again
+	maxPastName  = 8 << 10
+)
+
+// pastCall is a call as it is kept on disk: never a secret, never a result.
+type pastCall struct {
+	Kind      string          `json:"kind"` // tool, resource, template or prompt
+	Name      string          `json:"name"` // or the address, or the template
+	Arguments json.RawMessage `json:"arguments"`
+	Withheld  bool            `json:"withheld,omitempty"` // some of the arguments are not here
+	Outcome   string          `json:"outcome"`            // answered, error, failed or canceled
+	Began     time.Time       `json:"began"`
+	Took      int64           `json:"took_ms"`
+}
+
+var (
+	kindNames = map[itemKind]string{itemTool: "tool", itemResource: "resource", itemTemplate: "template", itemPrompt: "prompt"}
+	outcomes  = map[string]callState{"answered": callAnswered, "error": callAnswered, "failed": callFailed, "canceled": callCanceled}
+)
+
+// archive is the file with the calls of one server. Calls are put into it in memory, and written
+// by commands; the screen never waits for the disk.
+type archive struct {
+	path string
+
+	disk sync.Mutex // held while the file is read and written anew
+
+	mu      sync.Mutex // guards waiting
+	waiting []pastCall
+}
+
+// historyMsg is what was found on disk, or what went wrong with it.
+type historyMsg struct {
+	past []pastCall
+	what string // the failed deed
+	err  error
+}
+
+// put queues a call.
+func (a *archive) put(c pastCall) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting = append(a.waiting, c)
+}
+
+func (a *archive) pending() bool {
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.waiting) > 0
+}
+
+// flush adds the queued calls to those on disk. What is damaged there is replaced.
+func (a *archive) flush() error {
+	a.disk.Lock()
+	defer a.disk.Unlock()
+	a.mu.Lock()
+	fresh := a.waiting
+	a.waiting = nil
+	a.mu.Unlock()
+	if len(fresh) == 0 {
+		return nil
+	}
+	past, _ := a.read()
+	past = append(past, fresh...)
+	text, err := json.Marshal(map[string]any{"calls": past[max(0, len(past)-maxPast):]})
+	if err != nil {
+		return err
+	}
+	return replaceFile(a.path, text)
+}
+
+// replaceFile writes a file that only its owner can read, whole or not at all.
+func replaceFile(path string, text []byte) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(file.Name())
+		}
+	}()
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// read gives the calls on disk, the oldest first. No file is no error.
+func (a *archive) read() ([]pastCall, error) {
+	file, err := os.Open(a.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxPastBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxPastBytes {
+		return nil, fmt.Errorf("%s is longer than 8 MB", a.path)
+	}
+	var kept struct {
+		Calls []pastCall `json:"calls"`
+	}
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", a.path, err)
+	}
+	calls := slices.DeleteFunc(kept.Calls, func(c pastCall) bool {
+		_, known := outcomes[c.Outcome]
+		return !known || kindOf(c.Kind) < 0 || c.Name == "" || typeOf(c.Arguments) != "object"
+	})
+	return calls[max(0, len(calls)-maxPast):], nil
+}
+
+// kindOf is the kind of a name, -1 for none.
+func kindOf(name string) int {
+	for kind, known := range kindNames {
+		if known == name {
+			return int(kind)
+		}
+	}
+	return -1
+}
+
+func loadHistory(a *archive) tea.Cmd {
+	if a == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		past, err := a.read()
+		return historyMsg{past: past, what: "read", err: err}
+	}
+}
+
+func saveHistory(a *archive) tea.Cmd {
+	return func() tea.Msg { return historyMsg{what: "written", err: a.flush()} }
+}
+
+// gotHistory puts the calls of earlier runs before those of this one.
+func (m *model) gotHistory(msg historyMsg) {
+	if msg.err != nil {
+		m.note(toneBad, "The history on disk could not be "+msg.what+": "+msg.err.Error())
+		return
+	}
+	var calls []*call
+	for _, past := range msg.past {
+		calls = append(calls, past.call())
+	}
+	m.calls = append(calls, m.calls...)
+}
+
+// call is what was read from disk, as far as it goes.
+func (p *pastCall) call() *call {
+	it := item{kind: itemKind(kindOf(p.Kind)), id: p.Name}
+	switch it.kind {
+	case itemTemplate:
+		it = newTemplate(p.Name)
+	case itemPrompt: // until the list is loaded
+		names, _ := members(p.Arguments)
+		for _, name := range names[:min(len(names), maxFields)] {
+			it.shape.fields = append(it.shape.fields, newTextField(name, "", false))
+		}
+	}
+	it = it.named(p.Name, "", "")
+	c := &call{
+		item: &it, arguments: p.Arguments, past: true, dropped: true, withheld: p.Withheld, began: p.Began,
+		took: max(0, time.Duration(p.Took)*time.Millisecond), state: outcomes[p.Outcome], faulty: p.Outcome == "error",
+	}
+	c.lay(p.Arguments)
+	return c
+}
+
+// keep is the call as it goes to disk.
+func (c *call) keep() (pastCall, bool) {
+	arguments := c.item.shape.redact(c.arguments)
+	p := pastCall{
+		Kind: kindNames[c.item.kind], Name: c.item.id, Arguments: arguments, Began: c.began, Took: c.took.Milliseconds(),
+		Withheld: bytes.Contains(arguments, []byte(hidden)),
+	}
+	if len(arguments) > maxPastArgs {
+		p.Arguments, p.Withheld = json.RawMessage("{}"), true
+	}
+	for outcome, state := range outcomes {
+		if state == c.state && (outcome == "error") == c.faulty {
+			p.Outcome = outcome
+		}
+	}
+	return p, len(p.Name) <= maxPastName && p.Outcome != ""
+}
+
+// withoutMarks is JSON without what a mark stands for: that is asked for again, never sent.
+func withoutMarks(raw json.RawMessage) json.RawMessage {
+	switch typeOf(raw) {
+	case "object":
+		names, values := members(raw)
+		var kept []string
+		var rest []json.RawMessage
+		for i, name := range names {
+			if name != hidden && string(values[i]) != redacted {
+				kept, rest = append(kept, name), append(rest, withoutMarks(values[i]))
+			}
+		}
+		return object(kept, rest)
+	case "array":
+		var rest []json.RawMessage
+		for _, each := range elements(raw) {
+			if string(each) != redacted {
+				rest = append(rest, withoutMarks(each))
+			}
+		}
+		return array(rest)
+	}
+	return raw
+}
