@@ -1,22 +1,20 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
-	"github.com/mcpdiscord/mcpdiscord/internal/tui"
 )
 
 func (p *program) connectCommand() *cobra.Command {
 	o := &clientOptions{}
-	var noTUI, withToken bool
+	t := &tuiOptions{}
+	var withToken bool
 	cmd := &cobra.Command{
 		Use:   "connect [SERVER] [flags]",
 		Short: "Sign in to a server; on a terminal, open the TUI",
@@ -38,7 +36,9 @@ an access token is read from stdin, tried at the server, and kept.`,
 	addSignInFlags(f, o)
 	f.BoolVar(&withToken, "with-token", false, "keep the access token that is on stdin, instead of a sign-in")
 	setVariable(f, "with-token", "-")
-	f.BoolVar(&noTUI, "no-tui", false, "sign in only")
+	f.BoolVar(&t.off, "no-tui", false, "sign in only")
+	f.BoolVar(&t.still, "reduced-motion", false, "nothing moves in the TUI but what changes")
+	f.StringVar(&t.log, "log", "", "add a debug log, without secrets, to a `FILE`")
 	f.BoolVar(&o.output.json, "json", false, "print who is signed in as JSON; errors too")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := p.prepare(o); err != nil {
@@ -47,12 +47,12 @@ an access token is read from stdin, tried at the server, and kept.`,
 		if withToken {
 			return p.connectWithToken(cmd.Context(), o, first(args))
 		}
-		return p.connect(cmd.Context(), o, first(args), !noTUI && !o.output.json)
+		return p.connect(cmd.Context(), o, t, first(args))
 	}
 	return cmd
 }
 
-func (p *program) connect(ctx context.Context, o *clientOptions, argument string, wantTUI bool) error {
+func (p *program) connect(ctx context.Context, o *clientOptions, t *tuiOptions, argument string) error {
 	cache, err := p.openCache(o)
 	if err != nil {
 		return err
@@ -61,15 +61,36 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 	if err != nil {
 		return err
 	}
+	screen := p.wantsTUI(o, t)
 	cfg, stop := p.clientConfig(o, serverURL, cache, true)
 	defer stop()
-	answered := p.wait(o, serverURL)
+	if t.log != "" {
+		file, err := openLog(t.log)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		logTo(&cfg, file)
+	}
+	if !screen {
+		return p.signIn(ctx, o, cfg)
+	}
+	stop()
+	if cfg.Debug != nil && t.log == "" {
+		p.note("--debug is silent behind the TUI; --log is not, and --no-tui is without one")
+		cfg.Debug = nil
+	}
+	return p.openTUI(ctx, o, t, cfg)
+}
+
+// signIn connects once, without the TUI, and says who is signed in.
+func (p *program) signIn(ctx context.Context, o *clientOptions, cfg client.Config) error {
+	answered := p.wait(o, cfg.Server)
 	defer answered()
 	conn, err := client.Connect(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	stop()
 	identity := conn.Identity()
 	if err := conn.Close(); err != nil {
 		return err
@@ -79,50 +100,7 @@ func (p *program) connect(ctx context.Context, o *clientOptions, argument string
 		return p.printIdentity(ctx, o.output, identity, true)
 	}
 	p.note("%s", identityLine(identity, time.Now()))
-	if !wantTUI || !isTerminal(p.in) || !isTerminal(p.out) {
-		return nil
-	}
-	if cfg.Debug != nil {
-		p.note("--debug is silent behind the TUI; --no-tui is without one")
-		cfg.Debug = nil // nothing but the TUI writes to its screen
-	}
-	return p.openTUI(ctx, o, cfg)
-}
-
-// openTUI shows the screen on a session of its own. A sign-in that a call needs
-// (another scope, or the old one ended) tells and asks there, not on stderr.
-func (p *program) openTUI(ctx context.Context, o *clientOptions, cfg client.Config) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	events, pasted := make(chan client.Event, 16), make(chan string)
-	cfg.Paste = pasted
-	if cfg.OpenBrowser != nil {
-		cfg.OpenBrowser = func(ctx context.Context, url string) error { // nothing is written behind the screen
-			return client.OpenBrowser(ctx, url, client.BrowserEnvironment{Getenv: p.getenv})
-		}
-	}
-	cfg.Events = func(e client.Event) {
-		select {
-		case events <- e:
-		case <-ctx.Done():
-		}
-	}
-	answered := p.wait(o, cfg.Server)
-	conn, err := client.Connect(ctx, cfg)
-	answered()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return tui.Run(ctx, tui.Config{
-		Session: conn, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ, Program: p.name, Editor: p.editor(),
-		Events: events, Paste: pasted, History: p.historyFile(o, cfg.Server),
-	})
-}
-
-// editor is the command that the user edits files with, split into words; nil: there is none.
-func (p *program) editor() []string {
-	return strings.Fields(cmp.Or(p.getenv("VISUAL"), p.getenv("EDITOR")))
+	return nil
 }
 
 // identityLine says in one line who is signed in, and for how long.

@@ -26,7 +26,7 @@ var flagGroups = []struct {
 	{"Sign-in", []string{"login", "token-store", "no-browser", "callback-port", "login-timeout", "scope", "grant", "with-token", "oauth-client-id", "client-metadata-url"}},
 	{"Call", []string{"elicit", "dry-run"}},
 	{"Token", []string{"min-ttl", "claims", "force"}},
-	{"Output", []string{"no-tui", "json", "jq", "raw", "output", "dir", "debug", "print-config"}},
+	{"Output", []string{"no-tui", "reduced-motion", "json", "jq", "raw", "output", "dir", "debug", "log", "print-config"}},
 	{"Help", []string{"help", "version"}},
 }
 

@@ -181,6 +181,10 @@ func (p *program) colored(f *os.File) bool {
 func (p *program) note(format string, args ...any) {
 	p.waiting.mu.Lock()
 	defer p.waiting.mu.Unlock()
+	if p.waiting.curtain != nil {
+		p.waiting.curtain(fmt.Sprintf(format, args...))
+		return
+	}
 	p.waiting.clear(p)
 	fmt.Fprintf(p.err, format+"\n", args...)
 }

@@ -79,6 +79,8 @@ func TestConnectOnTerminal(t *testing.T) {
 	press("\x1b")
 	waitFor(t, "the list again", shown.showsTimes("Who is signed in", 2))
 	press("j\r")
+	waitFor(t, "the question for another scope", shown.shows("sign in again with guilds"))
+	press("s")
 	waitFor(t, "the guilds, after another sign-in", shown.shows("burrow"))
 	press("q")
 	<-read

@@ -27,6 +27,7 @@ type waiting struct {
 	progress string // what the server says of it instead, "": nothing
 	began    time.Time
 	drawn    time.Time
+	curtain  func(line string) // while the TUI has the terminal, takes what is noted; nil: it does not
 }
 
 // wait shows the line until end is called, which may be more than once. Where

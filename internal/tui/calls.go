@@ -200,9 +200,6 @@ func (m *model) inFlight() int {
 // end notes how a call ended.
 func (m *model) end(c *call, state callState) {
 	c.cancel()
-	if m.here().call == c {
-		m.login = nil
-	}
 	c.state, c.took = state, m.clock.Sub(c.began)
 	if m.archive != nil {
 		if kept, ok := c.keep(); ok {
@@ -242,6 +239,7 @@ func (m *model) gotResult(msg resultMsg) {
 	if c == nil || c.over() {
 		return
 	}
+	m.reached(msg.err)
 	if msg.err != nil {
 		c.failure = m.failureOf(c.item.name+" "+deeds[c.item.kind].failed, msg.err)
 		m.end(c, callFailed)

@@ -16,7 +16,7 @@ func TestPanesKeepTheirPlace(t *testing.T) {
 		s.press("esc", "4")
 		s.see("[4 History]", "Nothing was called yet.")
 		s.press("1")
-		s.see("1 of 1, 11 in all")
+		s.see("1 of 1, 12 in all")
 		s.press("enter")
 		s.see("804")
 	})

@@ -11,8 +11,7 @@ import (
 
 const (
 	frameEvery = 100 * time.Millisecond // the spinner's pace, only while something runs
-	clockEvery = 30 * time.Second       // the pace of the token's remaining time
-	countEvery = time.Second            // the same, where seconds are shown
+	clockEvery = time.Second            // the pace of what is counted in seconds
 )
 
 // Messages carry the id of the job that they belong to.
@@ -67,10 +66,10 @@ func footprint(res *client.Result) int {
 	return 1 + 2*len(res.Raw) + len(res.Exchange.Request) + len(res.Exchange.Response)
 }
 
-func nextFrame(every time.Duration) tea.Cmd {
-	return tea.Tick(every, func(time.Time) tea.Msg { return frameMsg{} })
+func nextFrame() tea.Cmd {
+	return tea.Tick(frameEvery, func(time.Time) tea.Msg { return frameMsg{} })
 }
 
-func nextClock(every time.Duration) tea.Cmd {
-	return tea.Tick(every, func(time.Time) tea.Msg { return clockMsg{} })
+func nextClock() tea.Cmd {
+	return tea.Tick(clockEvery, func(time.Time) tea.Msg { return clockMsg{} })
 }

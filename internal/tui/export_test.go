@@ -29,9 +29,9 @@ func (m *model) Frame() tea.Msg { return frameMsg{} }
 
 // Closed is a session as Run leaves it.
 func Closed(s Session) Session {
-	d := &door{Session: s}
+	d := &door{}
 	d.close(0)
-	return d
+	return guarded{s, d}
 }
 
 func Fit(method ansi.Method, s string, w int) string { return fit(method, s, w) }

@@ -22,6 +22,7 @@ type scene struct {
 	session *session // nil: the usual one
 	events  bool
 	history string // on disk
+	dials   bool
 	act     func(s *stage)
 }
 
@@ -94,16 +95,61 @@ var scenes = []scene{
 		s.now = s.now.Add(3200e6)
 		s.press("esc")
 	}},
-	{name: "login", events: true, act: func(s *stage) {
-		s.settle()
-		s.choose("slow")
+	{name: "connecting", dials: true, act: func(s *stage) { s.settle() }},
+	{name: "connecting fails", dials: true, act: func(s *stage) {
+		s.ends(s.session.dials, &client.Error{
+			Kind: client.KindUnavailable, Message: "the server at localhost:8000 cannot be reached", Hint: "start it with {program} serve --dev",
+		})
+	}},
+	{name: "login discovered", dials: true, act: func(s *stage) { s.announce(client.EventDiscovered) }},
+	{name: "login", dials: true, act: func(s *stage) {
+		s.announce(client.EventDiscovered)
+		s.announce(client.EventRegistered)
 		s.announce(client.EventSignIn)
 	}},
-	{name: "login elsewhere", events: true, act: func(s *stage) {
-		s.settle()
-		s.choose("slow")
+	{name: "login elsewhere", dials: true, act: func(s *stage) {
+		s.announce(client.EventDiscovered)
+		s.announce(client.EventSignIn)
+		s.announce(client.EventNoBrowser)
+	}},
+	{name: "login pasted", dials: true, act: func(s *stage) {
+		s.announce(client.EventDiscovered)
+		s.announce(client.EventSignIn)
 		s.announce(client.EventNoBrowser)
 		s.send(tea.PasteMsg{Content: "http://127.0.0.1:41234/callback?code=x"})
+	}},
+	{name: "login paste refused", dials: true, act: func(s *stage) {
+		s.announce(client.EventDiscovered)
+		s.announce(client.EventSignIn)
+		s.events <- client.Event{Kind: client.EventPasteRefused, Text: "that is not the address that was expected"}
+		s.settle()
+	}},
+	{name: "login returned", dials: true, act: func(s *stage) {
+		s.announce(client.EventDiscovered)
+		s.announce(client.EventSignIn)
+		s.announce(client.EventReturned)
+	}},
+	{name: "login denied", dials: true, act: func(s *stage) {
+		s.announce(client.EventSignIn)
+		s.ends(s.session.dials, denied)
+	}},
+	{name: "login canceled", dials: true, act: func(s *stage) {
+		s.announce(client.EventSignIn)
+		s.press("esc")
+	}},
+	{name: "scope missing", act: func(s *stage) {
+		s.settle()
+		s.choose("scope")
+	}},
+	{name: "scope asked for", events: true, act: func(s *stage) {
+		s.settle()
+		s.choose("scope")
+		s.press("s")
+		s.announce(client.EventSignIn)
+	}},
+	{name: "connection lost", act: func(s *stage) {
+		s.settle()
+		s.lose()
 	}},
 	{name: "result", act: func(s *stage) {
 		s.settle()
@@ -157,7 +203,7 @@ func frameOf(t *testing.T, scene scene, set setting) (frame, cursor string) {
 	if scene.session != nil {
 		set.session = &session{tools: scene.session.tools, loadErr: scene.session.loadErr}
 	}
-	set.signIns = scene.events
+	set.signIns, set.dials = scene.events || scene.dials, scene.dials
 	if scene.history != "" {
 		set.history = filepath.Join(t.TempDir(), "history.json")
 		if err := os.WriteFile(set.history, []byte(scene.history), 0o600); err != nil {

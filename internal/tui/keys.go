@@ -11,7 +11,7 @@ import (
 type keymap struct {
 	up, down, pageUp, pageDown, top, bottom key.Binding
 
-	open, filter, reload, back, again, edit, retry, background, quit, interrupt key.Binding
+	open, filter, reload, back, again, edit, retry, background, signIn, copyURL, pasteURL, quit, interrupt key.Binding
 
 	next, previous, submit, call, yes, no, keep key.Binding
 }
@@ -35,6 +35,9 @@ func newKeymap() keymap {
 		edit:       bind("e", "edit and run", "e"),
 		retry:      bind("r", "retry", "r", "enter"),
 		background: bind("b", "to the background", "b"),
+		signIn:     bind("s", "sign in and run again", "s"),
+		copyURL:    bind("c", "copy the address", "c"),
+		pasteURL:   bind("p", "paste an address", "p"),
 		quit:       bind("q", "quit", "q"),
 		interrupt:  bind("ctrl+c", "quit", "ctrl+c"),
 		next:       bind("enter", "next", "enter"),
@@ -76,6 +79,9 @@ func (k *keymap) step(msg tea.KeyPressMsg, page, n int) (int, bool) {
 // hints are the keys of the screen at hand, the most useful first and the way out last.
 func (m *model) hints() []key.Binding {
 	k, p := &m.keys, m.here()
+	if m.login != nil {
+		return m.loginHints()
+	}
 	switch p.screen {
 	case screenForm:
 		return m.formHints()
@@ -90,6 +96,8 @@ func (m *model) hints() []key.Binding {
 func (m *model) listHints(p *listPane) []key.Binding {
 	k := &m.keys
 	switch {
+	case p.failed != nil && p.failed.signIn:
+		return []key.Binding{as(k.signIn, "s", "sign in"), k.retry, k.quit}
 	case p.failed != nil && p.loaded:
 		return []key.Binding{k.retry, k.back, k.quit}
 	case p.failed != nil:
@@ -131,10 +139,10 @@ func (m *model) formHints() []key.Binding {
 func (m *model) callHints(c *call) []key.Binding {
 	k := &m.keys
 	switch {
-	case c.state == callRunning && m.login != nil && m.login.noBrowser && m.pasteTo != nil:
-		return []key.Binding{as(k.next, "enter", "send"), as(k.back, "esc", "cancel")}
 	case c.state == callRunning:
 		return []key.Binding{as(k.back, "esc", "cancel"), k.background, k.quit}
+	case c.state == callFailed && c.failure.signIn:
+		return []key.Binding{k.signIn, k.retry, k.back, k.quit}
 	case c.state == callFailed:
 		return []key.Binding{k.retry, k.back, k.edit, k.quit}
 	case c.state != callAnswered || c.dropped:

@@ -27,16 +27,16 @@ func TestKeys(t *testing.T) {
 		{name: "down", keys: "down", see: "› everything"},
 		{name: "j and k", keys: "j j k", see: "› everything"},
 		{name: "up at the top stays", keys: "up k", see: "› get_user_info"},
-		{name: "G", keys: "G", see: "11 of 11"},
-		{name: "g", keys: "G g", see: "1 of 11"},
-		{name: "page down and up", keys: "pgdown pgup", see: "1 of 11"},
-		{name: "page down", keys: "pgdown", see: "11 of 11"},
+		{name: "G", keys: "G", see: "12 of 12"},
+		{name: "g", keys: "G g", see: "1 of 12"},
+		{name: "page down and up", keys: "pgdown pgup", see: "1 of 12"},
+		{name: "page down", keys: "pgdown", see: "12 of 12"},
 		{name: "q quits the list", keys: "q", quit: true},
 		{name: "esc does not quit", keys: "esc esc esc", see: "Tools"},
 		{name: "enter calls at once without arguments", keys: "enter", see: "✓ get_user_info", calls: []string{"get_user_info {}"}},
 		{name: "r reloads", keys: "j r", see: "› everything"},
 
-		{name: "filter by name", keys: "/ purge", see: "1 of 1, 11 in all"},
+		{name: "filter by name", keys: "/ purge", see: "1 of 1, 12 in all"},
 		{name: "filter by title", keys: "/ signed", see: "› get_user_info", unsee: "purge"},
 		{name: "filter by description, words apart, any case", keys: "/ FIELD space type", see: "› everything", unsee: "purge"},
 		{name: "a name before a description", keys: "/ e", see: "› get_user_info"},
@@ -45,11 +45,11 @@ func TestKeys(t *testing.T) {
 		{name: "filter, down", keys: "/ e down", see: "› everything"},
 		{name: "filter, enter keeps it", keys: "/ purge enter", see: "clear filter"},
 		{name: "filter, esc clears it and keeps the tool", keys: "/ purge esc", see: "› purge"},
-		{name: "kept filter, esc clears it", keys: "/ purge enter esc", see: "10 of 11"},
+		{name: "kept filter, esc clears it", keys: "/ purge enter esc", see: "11 of 12"},
 		{name: "no hit, enter does nothing", keys: "/ nowhere enter enter", see: "No tool has"},
 
 		{name: "q is a letter in a field", keys: form + "q", see: "q"},
-		{name: "esc leaves the form", keys: form + "esc", see: "1 of 1, 11 in all"},
+		{name: "esc leaves the form", keys: form + "esc", see: "1 of 1, 12 in all"},
 		{name: "the form keeps what was typed", keys: form + "8035 esc enter", see: "8035"},
 		{
 			name: "enter walks through and submits, empty optional fields are not sent",
@@ -293,49 +293,10 @@ func TestPasteIntoFilter(t *testing.T) {
 	t.Parallel()
 	open(t, func(s *stage) {
 		s.send(tea.PasteMsg{Content: "purge"}) // no field has the focus
-		s.see("1 of 11")
+		s.see("1 of 12")
 		s.press("/")
 		s.send(tea.PasteMsg{Content: " purge\n"})
 		s.see("› purge")
-	})
-}
-
-func TestSignInDuringCall(t *testing.T) {
-	t.Parallel()
-	play(t, setting{signIns: true}, func(s *stage) {
-		s.settle()
-		s.play("/ slow enter enter")
-		s.announce(client.EventNoBrowser)
-		s.see("Please sign in", "41234")
-		s.write("http://127.0.0.1:41234/callback?code=q")
-		s.press("enter")
-		if got := <-s.pasted; got != "http://127.0.0.1:41234/callback?code=q" {
-			t.Errorf("pasted %q", got)
-		}
-		if strings.Contains(s.frame(), "code=q") {
-			t.Error("the code stays on the screen")
-		}
-		s.events <- client.Event{Kind: client.EventSignedIn, Text: "signed in as Nelly"}
-		s.settle()
-		s.see("Calling slow", "signed in as Nelly")
-		close(s.session.release)
-		s.settle()
-		s.see("late answer")
-	})
-}
-
-func TestSignInEndsWithItsCall(t *testing.T) {
-	t.Parallel()
-	play(t, setting{signIns: true}, func(s *stage) {
-		s.settle()
-		s.play("/ slow enter enter")
-		s.announce(client.EventSignIn)
-		s.press("q", "enter")
-		s.see("auth.example.com")
-		s.press("esc", "enter")
-		if strings.Contains(s.frame(), "auth.example.com") {
-			t.Error("the next call shows the address of the sign-in before")
-		}
 	})
 }
 

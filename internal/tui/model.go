@@ -22,7 +22,8 @@ const (
 
 // model is the whole state of the screen.
 type model struct {
-	session Session                                      // nil: not connected yet
+	session Session // nil: not connected yet
+	connect func(ctx context.Context) (Session, error)
 	begin   func() (context.Context, context.CancelFunc) // the context of one job
 	now     func() time.Time
 	program string
@@ -41,6 +42,7 @@ type model struct {
 	notice                    string // what happened last, until the next key
 	tools, resources, prompts listPane
 	archive                   *archive // nil: nothing is kept on disk
+	link                      link
 	history                   history
 	inspector                 inspector
 	log                       record
@@ -52,7 +54,7 @@ type model struct {
 	quitAsked time.Time     // when Ctrl-C was pressed last
 	listen    tea.Cmd       // the next event of a sign-in
 	pasteTo   chan<- string // nil: no field for it
-	login     *login        // nil: no sign-in is under way
+	login     *login        // covers the panes; nil: it does not
 	err       error         // what Run returns
 }
 
@@ -67,11 +69,15 @@ type job struct {
 // failure is an error in the user's words.
 type failure struct {
 	title, message, hint string
+
+	signIn bool     // a sign-in may help
+	scopes []string // that it should ask for
 }
 
 func newModel(ctx context.Context, cfg Config) *model {
 	m := &model{
 		session: cfg.Session,
+		connect: cfg.Connect,
 		begin:   func() (context.Context, context.CancelFunc) { return context.WithCancel(ctx) },
 		now:     cfg.Now,
 		program: cfg.Program,
@@ -86,6 +92,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 		listen:  listen(ctx, cfg.Events),
 		pasteTo: cfg.Paste,
 	}
+	m.identity.Server = cfg.Server
 	if m.session != nil {
 		m.identity = m.session.Identity()
 	}
@@ -99,12 +106,18 @@ func newModel(ctx context.Context, cfg Config) *model {
 		m.archive = &archive{path: cfg.History}
 	}
 	m.clock = m.now()
+	m.link.heard = m.clock
 	return m
 }
 
-// Init starts to load the tools; the first frame does not wait for them.
+// Init connects, or starts to load the tools; the first frame does not wait for that.
 func (m *model) Init() tea.Cmd {
-	cmds := []tea.Cmd{m.load(m.pane), nextClock(m.pace()), m.listen, m.spin(), loadHistory(m.archive)}
+	cmds := []tea.Cmd{nextClock(), m.listen, m.spin(), loadHistory(m.archive)}
+	if m.session == nil {
+		cmds = append(cmds, m.dial())
+	} else {
+		cmds = append(cmds, m.load(m.pane))
+	}
 	if m.color {
 		cmds = append(cmds, tea.RequestBackgroundColor)
 	}
@@ -153,27 +166,30 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case eventMsg:
 		m.gotEvent(msg.event)
 		return m.listen
+	case connectedMsg:
+		return m.gotConnected(msg)
+	case signedInMsg:
+		return m.gotSignedIn(msg)
+	case pongMsg:
+		return m.gotPong(msg)
 	case clockMsg:
-		return nextClock(m.pace())
+		return tea.Batch(nextClock(), m.beat())
 	}
 	return nil
 }
 
 // spin starts the next frame of the spinner where something runs and none is coming.
 func (m *model) spin() tea.Cmd {
-	if m.spinning || !m.loading() && m.inFlight() == 0 {
+	if m.spinning || !m.busy() {
 		return nil
 	}
 	m.spinning = true
-	return nextFrame(frameEvery)
+	return nextFrame()
 }
 
-// pace is how often the time that is left changes on the screen.
-func (m *model) pace() time.Duration {
-	if left := m.identity.Expiry.Sub(m.clock); left > 0 && left <= countDown+clockEvery {
-		return countEvery
-	}
-	return clockEvery
+// busy says whether something is under way that somebody waits for.
+func (m *model) busy() bool {
+	return m.loading() || m.login != nil && m.login.failed == nil || m.inFlight() > 0
 }
 
 // setCells follows the renderer: grapheme clusters count as one once the terminal knows them.
@@ -249,6 +265,10 @@ func (m *model) failureOf(title string, err error) failure {
 	if errors.As(err, &known) {
 		f.message = oneLine(known.Message, 1000)
 		f.hint = oneLine(strings.ReplaceAll(known.Hint, "{program}", m.program), 1000)
+		f.signIn, f.scopes = known.SignIn, known.Scopes
+	}
+	if f.signIn {
+		f.hint = strings.TrimSuffix("press s to sign in again "+forScopes(f.scopes), " ")
 	}
 	return f
 }
@@ -257,6 +277,10 @@ func (m *model) quit(err error) tea.Cmd {
 	m.tools.job.stop()
 	m.resources.job.stop()
 	m.prompts.job.stop()
+	m.link.ping.stop()
+	if m.login != nil {
+		m.login.job.stop()
+	}
 	for _, c := range m.calls {
 		if c.state == callRunning {
 			m.end(c, callCanceled)

@@ -22,13 +22,13 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	}
 	p := m.here()
 	switch {
+	case m.login != nil:
+		return m.pressLogin(msg)
 	case p.screen == screenForm:
 		return m.pressForm(msg)
 	case m.filtering():
 		m.pressFilter(msg)
 		return nil
-	case m.login != nil && p.screen == screenCall && p.call.state == callRunning && !key.Matches(msg, m.keys.back):
-		return m.pressLogin(msg)
 	}
 	if to := paneFor(msg); to != 0 {
 		return m.goTo(to)
@@ -47,6 +47,11 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 
 // interrupt cancels the call that is shown. Again within a second it quits.
 func (m *model) interrupt() tea.Cmd {
+	if m.login != nil && m.login.failed == nil {
+		m.quitAsked = m.clock
+		m.cancelLogin()
+		return nil
+	}
 	if p := m.here(); p.screen == screenCall && p.call.state == callRunning {
 		m.quitAsked = m.clock
 		m.cancel(p.call)
@@ -71,6 +76,8 @@ func (m *model) pressList(msg tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case p.failed != nil && key.Matches(msg, k.retry):
 		return m.load(m.pane)
+	case p.failed != nil && p.failed.signIn && key.Matches(msg, k.signIn):
+		return m.signIn(p.failed.scopes, nil)
 	case p.failed != nil:
 		if key.Matches(msg, k.back) && p.loaded {
 			p.failed = nil
@@ -124,10 +131,12 @@ func (m *model) paste(text string) {
 	}
 	p := m.here()
 	switch {
+	case m.login != nil:
+		if m.login.waits() && m.pasteTo != nil {
+			m.login.typing = m.login.paste.insert(strings.TrimSpace(text))
+		}
 	case m.filtering():
 		m.listAt(m.pane).paste(text)
-	case p.screen == screenCall && m.login != nil && m.login.noBrowser:
-		m.login.paste.insert(strings.TrimSpace(text))
 	case p.screen == screenForm && !m.form().paste(text):
 		m.notice = "not pasted: a field holds at most 1 MB"
 	}
@@ -162,6 +171,8 @@ func (m *model) pressCall(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, k.back):
 		p.screen = p.back
 		return nil
+	case c.state == callFailed && c.failure.signIn && key.Matches(msg, k.signIn):
+		return m.signIn(c.failure.scopes, c)
 	case key.Matches(msg, k.again), c.state == callFailed && key.Matches(msg, k.retry):
 		return m.again(c)
 	case key.Matches(msg, k.edit):

@@ -29,6 +29,11 @@ func (l *live) Identity() client.Identity {
 	return client.Identity{Server: "https://mcp.example.com/mcp", Username: "nelly", Expiry: noon.Add(time.Hour)}
 }
 
+func (l *live) Ping(context.Context) error             { return nil }
+func (l *live) SignIn(context.Context, []string) error { return nil }
+func (l *live) Renew(context.Context) error            { return nil }
+func (l *live) SignOut(context.Context) error          { return nil }
+
 func (l *live) Tools(context.Context) ([]client.Tool, error) { return tools(), nil }
 
 func (l *live) Call(ctx context.Context, call client.Call) (*client.Result, error) {

@@ -21,12 +21,16 @@ const patience = 2 * time.Second
 // ignores its context for 2 seconds). Ctrl-C and the end of ctx give a *client.Error of
 // client.KindInterrupted.
 func Run(ctx context.Context, cfg Config) error {
-	if cfg.Session == nil {
+	if cfg.Session == nil && cfg.Connect == nil {
 		return errors.New("opening the screen: no session")
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	door := &door{Session: cfg.Session}
-	cfg.Session = door
+	door := &door{}
+	if cfg.Session != nil {
+		cfg.Session = guarded{cfg.Session, door}
+	} else {
+		cfg.Connect = door.connects(cfg.Connect)
+	}
 	m := newModel(ctx, cfg)
 	_, err := tea.NewProgram(m, options(ctx, cfg)...).Run()
 	parent := context.Cause(ctx)
@@ -76,13 +80,29 @@ func interrupted(cause error) error {
 	return &client.Error{Kind: client.KindInterrupted, Message: "interrupted", Err: cause}
 }
 
-// door is a Session that can be closed: who started a call waits for it.
+// door can be closed: who started something waits for it.
 type door struct {
-	Session
-
 	mu     sync.Mutex // guards closed and wg.Add against close
 	closed bool
 	wg     sync.WaitGroup
+}
+
+// connects is connect behind the door, and so are the sessions that it gives.
+func (d *door) connects(connect func(ctx context.Context) (Session, error)) func(ctx context.Context) (Session, error) {
+	return func(ctx context.Context) (Session, error) {
+		session, err := through(d, func() (Session, error) { return connect(ctx) })
+		if err != nil {
+			return nil, err
+		}
+		return guarded{session, d}, nil
+	}
+}
+
+// guarded is a session behind a door.
+type guarded struct {
+	Session
+
+	door *door
 }
 
 // through does something on the session while the door is open.
@@ -95,32 +115,54 @@ func through[T any](d *door, do func() (T, error)) (T, error) {
 	return do()
 }
 
-func (d *door) Tools(ctx context.Context) ([]client.Tool, error) {
-	return through(d, func() ([]client.Tool, error) { return d.Session.Tools(ctx) })
+func (g guarded) Tools(ctx context.Context) ([]client.Tool, error) {
+	return through(g.door, func() ([]client.Tool, error) { return g.Session.Tools(ctx) })
 }
 
-func (d *door) Resources(ctx context.Context) ([]client.Resource, error) {
-	return through(d, func() ([]client.Resource, error) { return d.Session.Resources(ctx) })
+func (g guarded) Resources(ctx context.Context) ([]client.Resource, error) {
+	return through(g.door, func() ([]client.Resource, error) { return g.Session.Resources(ctx) })
 }
 
-func (d *door) ResourceTemplates(ctx context.Context) ([]client.ResourceTemplate, error) {
-	return through(d, func() ([]client.ResourceTemplate, error) { return d.Session.ResourceTemplates(ctx) })
+func (g guarded) ResourceTemplates(ctx context.Context) ([]client.ResourceTemplate, error) {
+	return through(g.door, func() ([]client.ResourceTemplate, error) { return g.Session.ResourceTemplates(ctx) })
 }
 
-func (d *door) ReadResource(ctx context.Context, uri string) (*client.ResourceResult, error) {
-	return through(d, func() (*client.ResourceResult, error) { return d.Session.ReadResource(ctx, uri) })
+func (g guarded) ReadResource(ctx context.Context, uri string) (*client.ResourceResult, error) {
+	return through(g.door, func() (*client.ResourceResult, error) { return g.Session.ReadResource(ctx, uri) })
 }
 
-func (d *door) Prompts(ctx context.Context) ([]client.Prompt, error) {
-	return through(d, func() ([]client.Prompt, error) { return d.Session.Prompts(ctx) })
+func (g guarded) Prompts(ctx context.Context) ([]client.Prompt, error) {
+	return through(g.door, func() ([]client.Prompt, error) { return g.Session.Prompts(ctx) })
 }
 
-func (d *door) Prompt(ctx context.Context, name string, arguments map[string]string) (*client.PromptResult, error) {
-	return through(d, func() (*client.PromptResult, error) { return d.Session.Prompt(ctx, name, arguments) })
+func (g guarded) Prompt(ctx context.Context, name string, arguments map[string]string) (*client.PromptResult, error) {
+	return through(g.door, func() (*client.PromptResult, error) { return g.Session.Prompt(ctx, name, arguments) })
 }
 
-func (d *door) Call(ctx context.Context, call client.Call) (*client.Result, error) {
-	return through(d, func() (*client.Result, error) { return d.Session.Call(ctx, call) })
+func (g guarded) Call(ctx context.Context, call client.Call) (*client.Result, error) {
+	return through(g.door, func() (*client.Result, error) { return g.Session.Call(ctx, call) })
+}
+
+func (g guarded) Ping(ctx context.Context) error {
+	return g.door.do(func() error { return g.Session.Ping(ctx) })
+}
+
+func (g guarded) SignIn(ctx context.Context, scopes []string) error {
+	return g.door.do(func() error { return g.Session.SignIn(ctx, scopes) })
+}
+
+func (g guarded) Renew(ctx context.Context) error {
+	return g.door.do(func() error { return g.Session.Renew(ctx) })
+}
+
+func (g guarded) SignOut(ctx context.Context) error {
+	return g.door.do(func() error { return g.Session.SignOut(ctx) })
+}
+
+// do is through for what gives nothing.
+func (d *door) do(f func() error) error {
+	_, err := through(d, func() (struct{}, error) { return struct{}{}, f() })
+	return err
 }
 
 func (d *door) enter() bool {

@@ -28,6 +28,9 @@ type session struct {
 	templates []client.ResourceTemplate
 	prompts   []client.Prompt
 	loadErr   error // once
+	pingErr   error
+	dials     chan error // nil: connecting does not wait; else for what comes of it
+	signIns   chan error // the same of a sign-in
 	release   chan struct{}
 	identity  client.Identity
 
@@ -40,6 +43,37 @@ func (s *session) Identity() client.Identity { return s.identity }
 
 func (s *session) Capabilities() client.Capabilities {
 	return client.Capabilities{Tools: true, Resources: s.resources != nil, Prompts: s.prompts != nil}
+}
+
+func (s *session) Ping(context.Context) error    { return s.pingErr }
+func (s *session) Renew(context.Context) error   { return nil }
+func (s *session) SignOut(context.Context) error { return nil }
+
+func (s *session) SignIn(ctx context.Context, scopes []string) error {
+	s.mu.Lock()
+	s.calls = append(s.calls, "sign in "+strings.Join(scopes, " "))
+	s.mu.Unlock()
+	return outcome(ctx, s.signIns)
+}
+
+// dial connects.
+func (s *session) dial(ctx context.Context) (tui.Session, error) {
+	if err := outcome(ctx, s.dials); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func outcome(ctx context.Context, ends <-chan error) error {
+	if ends == nil {
+		return nil
+	}
+	select {
+	case err := <-ends:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *session) Tools(context.Context) ([]client.Tool, error) {
@@ -74,6 +108,13 @@ func (s *session) Call(ctx context.Context, call client.Call) (*client.Result, e
 			Raw:     json.RawMessage(strings.Repeat(" ", 6<<20)),
 			Content: []client.Content{{Type: "text", Text: "big"}},
 		}, nil
+	case "scope":
+		if len(s.calls) == 1 {
+			return nil, &client.Error{
+				Kind: client.KindAuth, Message: "this needs a permission that was not granted: guilds",
+				Hint: "run {program} connect --scope guilds", SignIn: true, Scopes: []string{"guilds"},
+			}
+		}
 	case "break":
 		return nil, &client.Error{
 			Kind: client.KindUnavailable, Message: "the server at localhost:8000 cannot be reached",
@@ -137,6 +178,7 @@ func tools() []client.Tool {
 			Name:        "secret",
 			InputSchema: json.RawMessage(`{"properties":{"password":{"type":"string","format":"password"},"note":{"type":"string"},"deep":{"properties":{"key":{"writeOnly":true}}}}}`),
 		},
+		{Name: "scope", Description: "Needs guilds."},
 		{Name: "slow"},
 		{Name: "text"},
 		{Name: "fail"},
@@ -169,6 +211,7 @@ type setting struct {
 	session       *session
 	history       string
 	signIns       bool // events and a field for the pasted address
+	dials         bool // there is no connection yet
 }
 
 // play runs a test on a stage, inside a bubble whose timers do not fire while it runs.
@@ -189,6 +232,11 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, Now: func() time.Time { return s.now }}
+		s.session.signIns = make(chan error)
+		if set.dials {
+			cfg.Session, cfg.Connect, cfg.Server = nil, s.session.dial, s.session.identity.Server
+			s.session.dials = make(chan error)
+		}
 		if set.signIns {
 			s.events, s.pasted = make(chan client.Event), make(chan string, 1)
 			cfg.Events, cfg.Paste = s.events, s.pasted
@@ -323,6 +371,11 @@ func (s *stage) see(parts ...string) {
 
 // announce is an event of a sign-in.
 func (s *stage) announce(kind client.EventKind) {
+	if kind == client.EventDiscovered {
+		s.events <- client.Event{Kind: kind, URL: "https://auth.example.com"}
+		s.settle()
+		return
+	}
 	s.events <- client.Event{
 		Kind: kind, Port: 41234,
 		URL: "https://auth.example.com/authorize?client_id=mcpd_client_3f9a&code_challenge=" + strings.Repeat("Ab3", 15) + "&scope=identify+guilds",
@@ -347,4 +400,27 @@ func (s *stage) some() {
 	s.choose("slow")
 	s.press("b")
 	s.now = s.now.Add(2500e6)
+}
+
+var denied = &client.Error{
+	Kind: client.KindAuth, Message: "sign-in was denied", Hint: "run {program} connect http://localhost:8000/mcp to try again",
+}
+
+// ends lets what waits for its outcome end.
+func (s *stage) ends(waiting chan<- error, err error) {
+	waiting <- err
+	s.settle()
+}
+
+// lose breaks the connection, and lets the screen find out.
+func (s *stage) lose() {
+	s.session.pingErr = &client.Error{Kind: client.KindUnavailable, Message: "cannot reach localhost:8000"}
+	s.tick(21 * time.Second)
+}
+
+// tick lets time pass.
+func (s *stage) tick(d time.Duration) {
+	s.now = s.now.Add(d)
+	s.send(tui.Clock())
+	s.settle()
 }

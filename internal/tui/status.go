@@ -8,24 +8,64 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
-// status is the first line: where, who, and how long the access token lasts.
+// status is the first line: where, how the connection stands, who, and how long the access token
+// lasts. What has no room goes, the least important first.
 func (m *model) status(w int) string {
 	t := &m.theme
-	server := oneLine(m.identity.Server, 300)
-	server = strings.TrimPrefix(strings.TrimPrefix(server, "https://"), "http://")
-	left := " " + t.accent.Render("mcpdiscord") + "  " + t.dim.Render(server)
-	if w < 60 {
-		left = " " + t.dim.Render(server)
+	left := []string{t.accent.Render("mcpdiscord"), t.dim.Render(host(m.identity.Server))}
+	if v := oneLine(m.identity.ProtocolVersion, 20); v != "" {
+		left = append(left, t.dim.Render("MCP "+v))
 	}
-	right := t.strong.Render(fit(m.cells, who(m.identity), max(12, w/3)))
+	right := m.standing(w)
+	whole := func() (string, string) {
+		return " " + strings.Join(left, "  "), strings.Join(right, t.dim.Render(" · ")) + " "
+	}
+	l, r := whole()
+	for step := 0; step < 3 && m.cells.StringWidth(l)+m.cells.StringWidth(r)+2 > w; step++ {
+		switch {
+		case step == 0:
+			left = left[:2] // the protocol's version
+		case step == 1 && len(right) > 2 && m.link.latency > 0 && m.lostWords() == "":
+			right = right[1:] // the latency
+		case step == 2:
+			left = left[1:] // our own name
+		}
+		l, r = whole()
+	}
+	return ends(m.cells, l, " "+r, w)
+}
+
+// standing is how the connection stands, who is signed in, and what runs.
+func (m *model) standing(w int) []string {
+	t := &m.theme
+	var parts []string
+	if words := m.lostWords(); words != "" {
+		if w < 60 {
+			words, _, _ = strings.Cut(words, ",")
+		}
+		return []string{t.bad.Render(words)}
+	}
+	if m.link.latency > 0 {
+		parts = append(parts, t.dim.Render(elapsed(m.link.latency)))
+	}
+	switch n := m.inFlight(); {
+	case n == 1:
+		parts = append(parts, t.accent.Render("1 call"))
+	case n > 1:
+		parts = append(parts, t.accent.Render(fmt.Sprintf("%d calls", n)))
+	}
+	if m.session == nil {
+		return append(parts, t.dim.Render("not connected"))
+	}
+	parts = append(parts, t.strong.Render(fit(m.cells, who(m.identity), max(12, w/3))))
 	if left, ok := m.tokenLeft(); ok {
 		style := t.dim
 		if !m.identity.Expiry.After(m.clock) {
 			style = t.warn
 		}
-		right += t.dim.Render(" · ") + style.Render(left)
+		parts = append(parts, style.Render(left))
 	}
-	return ends(m.cells, left, " "+right+" ", w)
+	return parts
 }
 
 // who is the name to show for an identity.

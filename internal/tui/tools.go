@@ -175,6 +175,17 @@ func (m *model) load(id paneID) tea.Cmd {
 	return loadItems(p.job.ctx, m.session, p.job.id, id, p.fetch)
 }
 
+// reload fetches what was fetched before, and what the pane at hand shows.
+func (m *model) reload() tea.Cmd {
+	var cmds []tea.Cmd
+	for _, p := range panes {
+		if l := m.listAt(p.id); l != nil && (l.loaded || l.failed != nil || p.id == m.pane) {
+			cmds = append(cmds, m.load(p.id))
+		}
+	}
+	return tea.Batch(cmds...)
+}
+
 func (m *model) gotItems(msg itemsMsg) {
 	p := m.listAt(msg.pane)
 	if !p.job.done(msg.id) {
@@ -182,13 +193,15 @@ func (m *model) gotItems(msg itemsMsg) {
 	}
 	m.identity = msg.identity
 	what := strings.ToLower(p.heading)
+	m.reached(msg.err)
 	if msg.err != nil {
 		f := m.failureOf("The "+what+" could not be loaded", msg.err)
 		p.failed = &f
 		m.note(toneBad, f.title+": "+f.message)
 		return
 	}
-	if p.loaded {
+	m.link.latency = msg.took
+	if p.loaded && m.notice == "" {
 		m.notice = fmt.Sprintf("%d %s", len(msg.items), what)
 	}
 	p.loaded = true

@@ -15,8 +15,9 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
-// Session is the connection whose tools, resources and prompts are shown; *client.Conn is one. Its methods are called
-// from several goroutines, and end soon after their context does.
+// Session is the connection whose tools, resources and prompts are shown; *client.Conn is one. Its
+// methods are called from several goroutines, and end soon after their context does. None but
+// SignIn leads to a browser: what needs a sign-in is a *client.Error that says so.
 type Session interface {
 	Capabilities() client.Capabilities
 	Tools(ctx context.Context) ([]client.Tool, error)
@@ -27,11 +28,19 @@ type Session interface {
 	Prompt(ctx context.Context, name string, arguments map[string]string) (*client.PromptResult, error)
 	Call(ctx context.Context, call client.Call) (*client.Result, error)
 	Identity() client.Identity
+	Ping(ctx context.Context) error
+	SignIn(ctx context.Context, scopes []string) error
+	Renew(ctx context.Context) error
+	SignOut(ctx context.Context) error
 }
 
-// Config is what the screen needs. Session is required; every other zero value works.
+// Config is what the screen needs: Connect or Session; every other zero value works.
 type Config struct {
-	Session Session
+	// Connect opens the connection, and signs in where that is needed, while the screen shows
+	// what is happening. It may be called again after it has failed.
+	Connect func(ctx context.Context) (Session, error)
+	Server  string    // the URL that Connect leads to
+	Session Session   // a connection that is open already
 	Input   io.Reader // nil: standard input, which must then be a terminal
 	Output  io.Writer // nil: standard output
 	// Environ holds the variables that describe the terminal (TERM, COLORTERM, TMUX …), as
@@ -41,11 +50,12 @@ type Config struct {
 	Program string           // the program's name as invoked, for hints; "": mcpdiscord
 	Now     func() time.Time // nil: time.Now
 	Editor  []string         // the command that edits a file, whose name is added; nil: there is none
+	Still   bool             // no spinner moves
+	ASCII   bool             // the terminal shows ASCII alone
 	// History is the file that keeps the calls of this server, without secrets and results, from
 	// one run to the next. "": none.
 	History string
-	// Events are those of the client: a call may need a new sign-in, and the screen then shows
-	// the address to open. nil: none come.
+	// Events are those of the client, the steps of a sign-in. nil: none come.
 	Events <-chan client.Event
 	// Paste takes the address that a browser elsewhere ended at; nil: there is no field for it.
 	Paste chan<- string

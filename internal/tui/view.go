@@ -40,7 +40,11 @@ func (m *model) View() tea.View {
 	}
 	b := m.body()
 	rows := make([]string, 0, m.height)
-	rows = append(rows, m.status(m.width), m.tabRow(m.width))
+	tabs := m.rule("", "")
+	if m.login == nil {
+		tabs = m.tabRow(m.width)
+	}
+	rows = append(rows, m.status(m.width), tabs)
 	rows = append(rows, b.rows[:min(len(b.rows), m.bodyHeight())]...)
 	for len(rows) < m.height-2 {
 		rows = append(rows, "")
@@ -80,6 +84,9 @@ func (m *model) rule(left, right string) string {
 
 func (m *model) body() body {
 	w, h, p := m.width-2, m.bodyHeight(), m.here()
+	if m.login != nil {
+		return margin(m.loginBody(w, h))
+	}
 	switch p.screen {
 	case screenForm:
 		return m.formBody()

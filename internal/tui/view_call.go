@@ -42,12 +42,6 @@ func (m *model) runningBody(c *call, w, h int) body {
 	if h < roomy {
 		rows = rows[1:]
 	}
-	if m.login != nil {
-		if h < roomy {
-			rows = rows[:1]
-		}
-		return m.loginBody(rows, w, h)
-	}
 	if c.progress.Done != 0 || c.progress.Total != 0 || c.progress.Message != "" {
 		rows = append(rows, m.progressRows(c, w)...)
 		rows = append(rows, "")
