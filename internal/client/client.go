@@ -111,6 +111,10 @@ type Config struct {
 	// Debug gets every HTTP exchange in words, without secrets: one Write for
 	// each request, answer, body, and event of a stream. nil: none.
 	Debug io.Writer
+	// Exchanges hears of every HTTP exchange, without secrets: when its answer
+	// begins, whenever more of it has come, and when it has ended (HTTPExchange.Done).
+	// It is called from several goroutines, and must not block. nil: nobody.
+	Exchanges func(HTTPExchange)
 	// Version is our own version, told to the server.
 	Version string
 	// Logger gets one line per step and never a secret; nil: none.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/tokencache"
@@ -22,20 +23,23 @@ const (
 	maxDebugShown = 16 << 10
 )
 
-// debugger shows HTTP exchanges, without secrets, to Config.Debug. It stands
-// innermost, so that it sees what goes over the wire. nil shows nothing.
+// debugger shows HTTP exchanges, without secrets, to Config.Debug and
+// Config.Exchanges. It stands innermost, so that it sees what goes over the
+// wire. nil shows nothing.
 type debugger struct {
 	secrets secrets
+	tell    func(HTTPExchange) // nil: nobody
+	told    atomic.Uint64      // counts the exchanges
 
 	mu  sync.Mutex // serializes writes
-	out io.Writer
+	out io.Writer  // nil: none
 }
 
 func newDebugger(cfg Config) *debugger {
-	if cfg.Debug == nil {
+	if cfg.Debug == nil && cfg.Exchanges == nil {
 		return nil
 	}
-	d := &debugger{out: cfg.Debug}
+	d := &debugger{out: cfg.Debug, tell: cfg.Exchanges}
 	d.hide(cfg.AccessToken, cfg.ClientSecret)
 	return d
 }
@@ -58,6 +62,9 @@ func (d *debugger) over(base http.RoundTripper) http.RoundTripper {
 // write shows one record: a first line, and lines below it. Every line begins
 // with the mark, so that nothing foreign passes for a line of ours.
 func (d *debugger) write(mark string, lines ...string) {
+	if d.out == nil {
+		return
+	}
 	var b strings.Builder
 	for _, line := range lines {
 		for part := range strings.SplitSeq(strings.TrimRight(Printable(line), "\n"), "\n") {
@@ -77,23 +84,29 @@ type debugged struct {
 
 // RoundTrip implements http.RoundTripper.
 func (d *debugged) RoundTrip(req *http.Request) (*http.Response, error) {
-	d.showRequest(req)
-	began := time.Now()
+	x := d.showRequest(req)
+	x.ID, x.Began = d.told.Add(1), time.Now()
 	resp, err := d.base.RoundTrip(req)
-	took := time.Since(began).Milliseconds()
+	x.Took = time.Since(x.Began)
+	took := x.Took.Milliseconds()
 	if err != nil {
-		d.write("<", fmt.Sprintf("no answer after %d ms: %s", took, d.secrets.redact(err.Error())))
+		x.Failed, x.Done = PrintableLine(d.secrets.redact(err.Error())), true
+		d.write("<", fmt.Sprintf("no answer after %d ms: %s", took, x.Failed))
+		d.tells(x)
 		return nil, err
 	}
 	d.secrets.fromHeader(resp.Header, false)
 	status := strings.TrimSpace(strings.TrimPrefix(resp.Status, fmt.Sprint(resp.StatusCode)))
-	d.write("<", append([]string{fmt.Sprintf("%d %s %d ms", resp.StatusCode, d.secrets.redact(status), took)}, d.headers(resp.Header, false)...)...)
+	x.Status, x.ResponseHeader = resp.StatusCode, d.headers(resp.Header, false)
+	d.write("<", append([]string{fmt.Sprintf("%d %s %d ms", resp.StatusCode, d.secrets.redact(status), took)}, x.ResponseHeader...)...)
+	d.tells(x)
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	resp.Body = &debuggedBody{debugger: d.debugger, body: resp.Body, kind: kind}
+	resp.Body = &debuggedBody{debugger: d.debugger, body: resp.Body, kind: kind, exchange: x}
 	return resp, nil
 }
 
-func (d *debugged) showRequest(req *http.Request) {
+// showRequest shows a request, and gives what is told of it.
+func (d *debugged) showRequest(req *http.Request) *HTTPExchange {
 	d.secrets.fromHeader(req.Header, true)
 	kind, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	var body []byte
@@ -107,14 +120,19 @@ func (d *debugged) showRequest(req *http.Request) {
 	}
 	d.secrets.fromURL(req.URL)
 	d.secrets.fromBody(kind, body) // before the first line: it may repeat them
-	lines := append([]string{req.Method + " " + d.secrets.url(req.URL.String())}, d.headers(req.Header, true)...)
+	x := &HTTPExchange{Method: req.Method, URL: PrintableLine(d.secrets.url(req.URL.String())), Sent: req.ContentLength, RequestHeader: d.headers(req.Header, true)}
+	lines := append([]string{x.Method + " " + x.URL}, x.RequestHeader...)
 	switch {
 	case long:
-		lines = append(lines, "", tooLong)
+		x.RequestBody = tooLong
 	case len(body) > 0:
-		lines = append(lines, "", d.body(kind, body))
+		x.RequestBody = Printable(d.body(kind, body))
+	}
+	if x.RequestBody != "" {
+		lines = append(lines, "", x.RequestBody)
 	}
 	d.write(">", lines...)
+	return x
 }
 
 const tooLong = "(a body that is too long to be shown)"
@@ -168,10 +186,11 @@ type debuggedBody struct {
 	body io.ReadCloser
 	kind string
 
-	mu    sync.Mutex
-	kept  []byte
-	long  bool // kept is not all
-	ended bool
+	mu       sync.Mutex // guards what follows
+	exchange *HTTPExchange
+	kept     []byte
+	long     bool // kept is not all
+	ended    bool
 }
 
 // Read implements io.Reader.
@@ -179,6 +198,7 @@ func (b *debuggedBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.exchange.Received += int64(n)
 	b.take(p[:n])
 	if err != nil {
 		b.end()
@@ -226,7 +246,7 @@ func (b *debuggedBody) event() {
 	kept, long := bytes.TrimSpace(b.kept), b.long
 	b.kept, b.long = nil, false
 	if long {
-		b.write("<", "", tooLong)
+		b.show(tooLong)
 		return
 	}
 	var lines []string
@@ -244,7 +264,7 @@ func (b *debuggedBody) event() {
 		lines = append(lines, "data: "+b.debugger.body("", data))
 	}
 	if len(lines) > 0 {
-		b.write("<", append([]string{""}, lines...)...)
+		b.show(strings.Join(lines, "\n"))
 	}
 }
 
@@ -257,12 +277,24 @@ func (b *debuggedBody) end() {
 	case b.kind == "text/event-stream" && len(b.kept) > 0:
 		b.event()
 	case b.long:
-		b.write("<", "", tooLong)
+		b.show(tooLong)
 	case len(bytes.TrimSpace(b.kept)) > 0:
 		b.secrets.fromBody(b.kind, b.kept)
-		b.write("<", "", b.debugger.body(b.kind, b.kept))
+		b.show(b.debugger.body(b.kind, b.kept))
 	}
 	b.kept = nil
+	b.exchange.Done = true
+	b.tells(b.exchange)
+}
+
+// show shows more of the body.
+func (b *debuggedBody) show(text string) {
+	text = strings.TrimRight(Printable(text), "\n")
+	b.write("<", "", text)
+	b.exchange.adds(text)
+	if b.kind == "text/event-stream" {
+		b.tells(b.exchange)
+	}
 }
 
 // hideSession makes sure that nothing secret of a sign-in is shown; nil: none.
