@@ -110,9 +110,12 @@ func (e *editor) vertical(c cells, n int) bool {
 	return true
 }
 
-// newline breaks the line at the cursor; the new one is indented as the old, and deeper after an
+// newline breaks the line at the cursor; in a text of several lines the new one is indented as the old, and deeper after an
 // opening bracket.
 func (e *editor) newline() bool {
+	if !e.lines {
+		return e.insert("\n")
+	}
 	from, _ := e.line()
 	line := e.text[from:e.pos]
 	indent := line[:len(line)-len(strings.TrimLeft(line, " "))]

@@ -122,7 +122,7 @@ func (f *form) reason(in *input) string {
 	case in != f.refused || f.strict:
 		return why.text
 	case why.missing && in.kind == kindText:
-		return why.text + "; Enter again sends it empty"
+		return why.text + "; ctrl+s again sends it empty"
 	}
 	return why.text + "; ctrl+s again sends it"
 }
@@ -146,6 +146,9 @@ func (f *form) arguments() (json.RawMessage, bool) {
 	raw := f.sent()
 	if !anyway {
 		if f.misfit = misfit(f.shape.schema, raw); f.misfit != "" {
+			if f.shape.hides { // the validator quotes values
+				f.misfit = "the arguments do not fit the schema"
+			}
 			f.tried = true
 			return nil, false
 		}

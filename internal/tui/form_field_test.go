@@ -59,6 +59,9 @@ func TestFields(t *testing.T) {
 		{"a text or an object", `{"anyOf":[` + person + `,{"type":"string"}]}`, "ctrl+t down Ann", `{"x":{"name":"Ann","age":7}}`},
 		{"choice by what is typed", `{"enum":["alpha","beta","gamma","alphabet"]}`, "phab", `{"x":"alphabet"}`},
 		{"choice, next of those found", `{"enum":["alpha","beta","gamma","alphabet"]}`, "alp right", `{"x":"alphabet"}`},
+		{"choices named beside them", `{"type":"string","enum":["a","b"],"enumNames":["Alpha","Beta"]}`, "beta", `{"x":"b"}`},
+		{"null is kept by the arrows", `{"type":["string","null"]}`, "a ctrl+t left", `{"x":null}`},
+		{"null is taken back", `{"type":["string","null"]}`, "a ctrl+t backspace", `{"x":"a"}`},
 		{"constant", `{"const":7}`, "right", `{"x":7}`},
 		{"several choices", `{"type":"array","items":{"enum":["a","b","c"]}}`, "space down down space", `{"x":["a","c"]}`},
 		{"several choices by letter", `{"type":"array","items":{"enum":["a","b","c"]}}`, "c space", `{"x":["c"]}`},
@@ -204,6 +207,19 @@ func TestInsist(t *testing.T) {
 				t.Errorf("sent without being asked again: %s", got)
 			}
 		})
+	}
+}
+
+// TestMisfitQuotesNoSecret: the validator would.
+func TestMisfitQuotesNoSecret(t *testing.T) {
+	t.Parallel()
+	f := tui.NewForm([]byte(`{"properties":{"x":{"type":"string","format":"password"}},"not":{"properties":{"x":{"const":"SECRET"}}}}`))
+	f.Paste("SECRET")
+	if _, ok := f.Arguments(); ok || f.Misfit() != "the arguments do not fit the schema" {
+		t.Errorf("it says %q", f.Misfit())
+	}
+	if text := strings.Join(rows(f), "\n"); strings.Contains(text, "SECRET") || !strings.Contains(text, "••••••") {
+		t.Errorf("the form is\n%s", text)
 	}
 }
 

@@ -107,7 +107,7 @@ func (f *form) enter(edit func(e *editor) bool) bool {
 	if !edit(&in.edit) {
 		return false
 	}
-	if in.edit.text != before || in.null {
+	if in.edit.text != before {
 		in.change()
 		f.changed()
 	}
@@ -150,7 +150,12 @@ func (f *form) key(c cells, msg tea.KeyPressMsg) formAction {
 
 func (f *form) edit(c cells, msg tea.KeyPressMsg) formAction {
 	in := f.focused()
-	switch {
+	switch name := msg.String(); {
+	case (in.null || in.blank) && (name == "backspace" || name == "delete"):
+		in.change()
+		f.changed()
+		f.layout()
+		return formStay
 	case in.typed():
 		if !f.enter(func(e *editor) bool { return e.key(c, msg) }) && msg.Text != "" {
 			return formFull

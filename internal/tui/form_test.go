@@ -2,9 +2,11 @@ package tui_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -164,6 +166,38 @@ func TestFormRefuses(t *testing.T) {
 	}
 }
 
+// TestHostileSchemas reads schemas that double at each step, and checks arguments against them.
+func TestHostileSchemas(t *testing.T) {
+	t.Parallel()
+	doubling := func(keyword string) string {
+		defs := `"a0":{"type":"integer"}`
+		for i := range 60 {
+			next := fmt.Sprintf(`{"$ref":"#/$defs/a%d"}`, i)
+			defs += fmt.Sprintf(`,"a%d":{"%s":[%s]}`, i+1, keyword, strings.Repeat(next+",", 9)+next)
+		}
+		return `{"properties":{"x":{"$ref":"#/$defs/a60"},"y":{"$ref":"#/$defs/a7"}},"$defs":{` + defs + `}}`
+	}
+	wide := `{"properties":{"x":{"allOf":[` + strings.Repeat(`{"properties":{`+strings.Repeat(`"k":{},`, 50)+`"l":{}}},`, 500) + `{}]}}}`
+	nested := strings.Repeat(`{"type":"object","properties":{"x":`, 5000) + `{}` + strings.Repeat(`}}`, 5000)
+	circle := `{"type":"object","properties":{"x":{"$ref":"#"},"y":{"type":"array","items":{"$ref":"#"}},"z":{"anyOf":[{"$ref":"#"},{"type":"string"}]}},"required":["x","y","z"]}`
+	for name, schema := range map[string]string{
+		"allOf": doubling("allOf"), "anyOf": doubling("anyOf"), "oneOf": doubling("oneOf"), "wide": wide, "nested": nested, "circle": circle,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			f := tui.NewForm([]byte(schema))
+			f.Paste("1")
+			f.Arguments()
+			f.Arguments()
+			f.Rows(0, 80, 24)
+			if took := time.Since(start); took > 20*time.Second { // for ever, that is, on a slow machine with -race
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
 func TestFieldsInWireOrderRequiredFirst(t *testing.T) {
 	t.Parallel()
 	f := tui.NewForm(json.RawMessage(`{"properties":{"z":{},"b":{},"y":{},"a":{},"z":{}},"required":["a","y"]}`))
@@ -261,6 +295,10 @@ func TestForeignWordsInForm(t *testing.T) {
 			evil:   map[string]any{"type": "string", "description": evil, "default": evil},
 			"mode": map[string]any{"enum": []string{evil, "b"}, "default": evil},
 			"odd":  map[string]any{"type": []string{evil, "string"}, "title": evil},
+			"many": map[string]any{"type": "array", "items": map[string]any{"enum": []string{evil, "b"}}},
+			"list": map[string]any{"type": "array", "items": map[string]any{"type": "string", "title": evil, "pattern": evil}, "default": []string{evil}},
+			"deep": map[string]any{"type": "object", "properties": map[string]any{evil: map[string]any{"type": "string"}}, "default": map[string]string{evil: evil, evil + "2": evil}},
+			"both": map[string]any{"anyOf": []any{map[string]any{"type": "string", "title": evil}, map[string]any{"type": "object", "title": evil, "properties": map[string]any{evil: map[string]any{}}}}},
 		},
 		"required": []string{evil},
 	})
@@ -273,15 +311,18 @@ func TestForeignWordsInForm(t *testing.T) {
 			s.settle()
 			checkFrame(t, s.frame(), size[0], size[1])
 			s.press("enter")
-			for range 3 {
+			for range 20 {
 				checkFrame(t, s.frame(), size[0], size[1])
-				s.press("down")
+				s.send(tea.KeyPressMsg{Code: 't', Mod: tea.ModCtrl})
+				checkFrame(t, s.frame(), size[0], size[1])
+				s.send(tea.KeyPressMsg{Code: 't', Mod: tea.ModCtrl})
+				s.press("tab")
 			}
 			s.press("ctrl+s")
 			checkFrame(t, s.frame(), size[0], size[1])
 			s.press("y")
 			checkFrame(t, s.frame(), size[0], size[1])
-			var sent map[string]string
+			var sent map[string]any
 			if err := json.Unmarshal([]byte(strings.TrimPrefix(s.session.calls[len(s.session.calls)-1], evil)), &sent); err != nil {
 				t.Fatal(err)
 			}

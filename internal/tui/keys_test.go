@@ -61,7 +61,7 @@ func TestKeys(t *testing.T) {
 			keys:  form + "1 down down right ctrl+s",
 			calls: []string{`everything {"guild_id":"1","count":5,"mode":"soft"}`},
 		},
-		{name: "missing: nothing is sent", keys: form + "ctrl+s", see: "required; Enter again sends it empty"},
+		{name: "missing: nothing is sent", keys: form + "ctrl+s", see: "required; ctrl+s again sends it empty"},
 		{
 			name: "required text, empty on purpose", keys: form + "down down right up up ctrl+s ctrl+s",
 			calls: []string{`everything {"guild_id":"","count":5,"mode":"soft"}`},

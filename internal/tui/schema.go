@@ -11,7 +11,7 @@ import (
 const (
 	maxSchema   = 256 << 10 // bytes
 	maxFields   = 200       // of one object
-	maxWork     = 8 << 20   // bytes of schemas put together
+	maxWork     = 2 << 20   // bytes of schemas put together
 	maxInner    = 500       // of all objects and lists inside, as variants too
 	maxDepth    = 4         // objects and lists in one another
 	maxVariants = 8
@@ -65,6 +65,7 @@ type choice struct {
 type shape struct {
 	fields []*field
 	whole  bool            // one field holds all arguments as a JSON object
+	hides  bool            // some arguments are secrets
 	schema json.RawMessage // what the arguments are checked against in the end; nil: nothing
 }
 
@@ -89,7 +90,9 @@ func parseShape(raw json.RawMessage) shape {
 	}
 	rd := &reader{parsed: map[string]node{"": root}, left: maxInner, work: maxWork, hides: hides}
 	top := rd.resolve(root, 0)
-	return rd.shape(top, raw)
+	s := rd.shape(top, raw)
+	s.hides = hides
+	return s
 }
 
 func (rd *reader) shape(top node, raw json.RawMessage) shape {
@@ -165,7 +168,7 @@ func (rd *reader) newField(name string, raw json.RawMessage, required bool, dept
 // typed reads all of a field that its place in an object does not decide.
 func (rd *reader) typed(n node, depth int) *field {
 	types, nullable := n.types()
-	f := &field{nullable: nullable, rules: newRules(n), hides: rd.hides}
+	f := &field{nullable: nullable, rules: newRules(n), hides: rd.hides && n.hides()}
 	f.secret = string(n["writeOnly"]) == "true" || n.text("format") == "password"
 	if f.choices = fitting(rd.choices(n), types); len(f.choices) > 0 {
 		f.kind, f.typ, f.nullable = kindChoice, "choice", string(n["nullable"]) == "true"

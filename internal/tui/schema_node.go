@@ -230,6 +230,18 @@ func (n node) open() bool {
 	return extra != nil && string(extra) != "false"
 }
 
+// hides says whether there may be secrets in values of a schema.
+func (n node) hides() bool {
+	for keyword, value := range n {
+		for _, sign := range []string{`"writeOnly"`, `"password"`, `"$ref"`} {
+			if keyword == "writeOnly" || bytes.Contains(value, []byte(sign)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // fitting are the choices that have one of the types; all of them if none has.
 func fitting(choices []choice, types []string) []choice {
 	if len(types) == 0 {
@@ -335,9 +347,13 @@ func (rd *reader) choices(n node) []choice {
 		return nil
 	}
 	out := make([]choice, 0, len(values))
-	for _, raw := range values {
-		raw = compact(raw)
-		out = append(out, choice{label: choiceLabel(raw), raw: raw})
+	names := n.names("enumNames") // of elicitations
+	for i, raw := range values {
+		c := choice{label: choiceLabel(compact(raw)), raw: compact(raw)}
+		if len(names) == len(values) && oneLine(names[i], 60) != "" {
+			c.label += " (" + oneLine(names[i], 60) + ")"
+		}
+		out = append(out, c)
 	}
 	return out
 }

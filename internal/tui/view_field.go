@@ -145,12 +145,12 @@ func (sh *sheet) group(in *input, w int) string {
 
 // masked shows how long a secret is, and nothing of it.
 func (sh *sheet) masked(in *input, focused bool, w int) drawn {
-	n, at, full := 0, 0, &in.edit
-	for i := 0; i < len(full.text); n++ {
-		if i < full.pos {
+	n, at := 0, 0
+	for i := 0; i < len(in.edit.text) && n < w; n++ {
+		if i < in.edit.pos {
 			at = n + 1
 		}
-		ch, _ := cluster(sh.c, full.text[i:])
+		ch, _ := cluster(sh.c, in.edit.text[i:])
 		i += len(ch)
 	}
 	row := sh.t.plain.Render(strings.Repeat("•", min(n, w-1)))
