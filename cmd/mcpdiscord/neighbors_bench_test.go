@@ -85,6 +85,7 @@ func BenchmarkNeighbors(b *testing.B) {
 	}
 	for b.Loop() {
 		for _, c := range all {
+			run(c.command...) // not counted: it finds the caches full of the one before
 			begun := time.Now()
 			run(c.command...)
 			c.times = append(c.times, time.Since(begun))
@@ -97,7 +98,8 @@ func BenchmarkNeighbors(b *testing.B) {
 	}
 }
 
-// BenchmarkFirstPaint starts connect on a terminal, until its screen is there.
+// BenchmarkFirstPaint starts connect on a terminal, signed in already, until its
+// screen is there.
 func BenchmarkFirstPaint(b *testing.B) {
 	program := os.Getenv("MCPDISCORD_BENCH")
 	if program == "" {
@@ -105,6 +107,11 @@ func BenchmarkFirstPaint(b *testing.B) {
 	}
 	mcpURL := startServe(b, "--dev")
 	home := b.TempDir()
+	signIn := exec.CommandContext(b.Context(), program, "connect")
+	signIn.Env = benchEnvironment(home, mcpURL)
+	if out, err := signIn.CombinedOutput(); err != nil {
+		b.Fatalf("connect: %v\n%s", err, out)
+	}
 	var times []time.Duration
 	for b.Loop() {
 		cmd := exec.CommandContext(b.Context(), program, "connect")
