@@ -18,7 +18,7 @@ import (
 func listPages(t *testing.T, f *fixture) {
 	const n = 1000
 	want := make([]string, n)
-	racers(n, func(i int) { // at once, so that a durable store may share its syncs
+	many(n, func(i int) {
 		want[i] = fmt.Sprintf("id-%04d", i)
 		if err := f.Create(context.Background(), kind, want[i], record(strconv.Itoa(i), never)); err != nil {
 			t.Errorf("Create: %v", err)
@@ -66,7 +66,7 @@ func listBigValues(t *testing.T, f *fixture) {
 // listWhileWriting: what is there all the time comes exactly once.
 func listWhileWriting(t *testing.T, f *fixture) {
 	const n = 600
-	racers(n, func(i int) {
+	many(n, func(i int) {
 		if err := f.Create(context.Background(), kind, fmt.Sprintf("stays-%04d", i), record("1", never)); err != nil {
 			t.Errorf("Create: %v", err)
 		}
@@ -114,16 +114,14 @@ func listWhileWriting(t *testing.T, f *fixture) {
 }
 
 func listExpired(t *testing.T, f *fixture) {
-	const n, writers = 700, 35 // all at once would wait for connections, not for the store
-	racers(writers, func(from int) {
-		for i := from; i < n; i += writers {
-			expires := f.in(time.Minute)
-			if i%350 == 0 {
-				expires = never
-			}
-			if err := f.Create(context.Background(), kind, fmt.Sprintf("%04d", i), record("1", expires)); err != nil {
-				t.Errorf("Create: %v", err)
-			}
+	const n = 700
+	many(n, func(i int) {
+		expires := f.in(time.Minute)
+		if i%350 == 0 {
+			expires = never
+		}
+		if err := f.Create(context.Background(), kind, fmt.Sprintf("%04d", i), record("1", expires)); err != nil {
+			t.Errorf("Create: %v", err)
 		}
 	})
 	f.clock.Advance(time.Minute)

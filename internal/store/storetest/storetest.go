@@ -206,4 +206,15 @@ func racers(n int, f func(i int)) {
 	wg.Wait()
 }
 
+// many runs f n times, some of them at once, so that a durable store may share its
+// syncs. All at once would wait for a connection of Redis' pool, not for the store.
+func many(n int, f func(i int)) {
+	const writers = 32
+	racers(writers, func(from int) {
+		for i := from; i < n; i += writers {
+			f(i)
+		}
+	})
+}
+
 var big = bytes.Repeat([]byte("0123456789abcdef"), 1<<16) // 1 MiB
