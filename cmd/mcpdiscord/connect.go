@@ -27,7 +27,7 @@ an access token is read from stdin, tried at the server, and kept.`,
   mcpdiscord connect https://mcp.example.com/mcp --with-token < token.txt
   mcpdiscord connect --no-tui --json`,
 		GroupID:     groupUse,
-		Annotations: map[string]string{variables: clientVariables + "\nVISUAL, EDITOR: the command that the TUI opens a tool's arguments in"},
+		Annotations: map[string]string{variables: clientVariables + "\nVISUAL, EDITOR: the command that the TUI opens a tool's arguments in\nPAGER: the command that the TUI shows a result in"},
 		Args:        atMostOne("SERVER"),
 	}
 	f := cmd.Flags()

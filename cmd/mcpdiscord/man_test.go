@@ -66,7 +66,7 @@ func TestTopics(t *testing.T) {
 	walkCommands(documented(), func(c *cobra.Command) {
 		c.Flags().VisitAll(func(f *pflag.Flag) { read = append(read, flagVariable(f)) })
 	})
-	named := regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+\b|\bBROWSER\b|\bVISUAL\b|\bEDITOR\b|\bGOGC\b|\bGOMEMLIMIT\b`).FindAllString(environmentTopic, -1)
+	named := regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+\b|\bBROWSER\b|\bVISUAL\b|\bEDITOR\b|\bPAGER\b|\bGOGC\b|\bGOMEMLIMIT\b`).FindAllString(environmentTopic, -1)
 	for _, variable := range otherVariables {
 		if !slices.Contains(named, variable) {
 			t.Errorf("environment: no %s", variable)

@@ -41,9 +41,10 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 		}
 	}
 	cfg.Paste, cfg.AskFirst = pasted, true
+	desktop := client.BrowserEnvironment{Getenv: p.getenv}
 	if cfg.OpenBrowser != nil {
 		cfg.OpenBrowser = func(ctx context.Context, url string) error {
-			return client.OpenBrowser(ctx, url, client.BrowserEnvironment{Getenv: p.getenv})
+			return client.OpenBrowser(ctx, url, desktop)
 		}
 	}
 	raise := p.lower(func(line string) { cfg.Events(client.Event{Kind: eventNote, Text: line}) })
@@ -52,7 +53,9 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	err := tui.Run(ctx, tui.Config{
 		Connect: conns.connect, Server: cfg.Server, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ,
 		Program: p.name, Editor: p.editor(), Still: t.still || p.getenv("TERM") == "dumb", ASCII: p.asciiTerminal(),
-		Events: events, Paste: pasted, History: p.historyFile(o, cfg.Server),
+		Events: events, Paste: pasted, History: p.historyFile(o, cfg.Server), Pager: p.pager(),
+		OpenFile: func(path string) error { return client.OpenFile(ctx, path, desktop) },
+		OpenURL:  func(url string) error { return client.OpenBrowser(ctx, url, desktop) },
 	})
 	cancel()
 	identity, connected := conns.close()
@@ -61,6 +64,11 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 		p.note("%s", identityLine(identity, time.Now()))
 	}
 	return err
+}
+
+// pager is the command that the user reads long texts with, split into words.
+func (p *program) pager() []string {
+	return strings.Fields(cmp.Or(strings.TrimSpace(p.getenv("PAGER")), "less"))
 }
 
 // eventNote is something that the program itself has to say.

@@ -29,8 +29,8 @@ type BrowserEnvironment struct {
 	Getenv func(name string) string
 	// GOOS is the operating system; "": this one.
 	GOOS string
-	// Desktop opens a URL the way the desktop does; nil: pkg/browser.
-	Desktop func(url string) error
+	// Desktop opens a URL or a file the way the desktop does; nil: pkg/browser.
+	Desktop func(target string) error
 }
 
 // OpenBrowser opens the URL: with the command in BROWSER where that is set, else with
@@ -45,18 +45,29 @@ func OpenBrowser(ctx context.Context, address string, env BrowserEnvironment) er
 	if u.Scheme != "https" && !isLoopback(u.Hostname()) {
 		return errors.New("refusing to open an address: it is not https")
 	}
+	return env.open(ctx, address)
+}
+
+// OpenFile opens a file of ours as OpenBrowser opens a URL: with the command in
+// BROWSER, else with the desktop's program for its type. It is the caller's
+// part to give it a name whose ending no program executes.
+func OpenFile(ctx context.Context, path string, env BrowserEnvironment) error {
+	return env.open(ctx, path)
+}
+
+func (env BrowserEnvironment) open(ctx context.Context, target string) error {
 	words, err := env.choose()
 	if err != nil {
 		return err
 	}
 	if len(words) > 0 {
-		return runBrowser(ctx, words, address)
+		return runBrowser(ctx, words, target)
 	}
 	desktop := env.Desktop
 	if desktop == nil {
 		desktop = openDesktop
 	}
-	return bounded(ctx, func() error { return desktop(address) })
+	return bounded(ctx, func() error { return desktop(target) })
 }
 
 // choose gives the words of the command in BROWSER; none: the desktop's browser.

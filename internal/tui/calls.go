@@ -33,7 +33,7 @@ type call struct {
 	id        int // also its place in time
 	item      *item
 	arguments json.RawMessage
-	sent      document // the arguments, laid out
+	sent      *outline // the arguments, laid out
 	brief     string   // the same on one line, without secrets
 
 	past     bool // of an earlier run: without its result
@@ -46,11 +46,17 @@ type call struct {
 	took     time.Duration
 	progress client.Progress
 	said     []client.LogMessage // the newest
-	doc      document
-	at       scroll
-	bytes    int  // of the result; 0: not kept (any more)
-	dropped  bool // the result made room for newer ones
+	view     *viewer             // of the result; nil: there is none (any more)
+	dropped  bool                // the result made room for newer ones
 	failure  failure
+}
+
+// bytes is what its result takes in memory.
+func (c *call) bytes() int {
+	if c.view == nil {
+		return 0
+	}
+	return c.view.bytes()
 }
 
 // over says whether the call has ended.
@@ -65,7 +71,7 @@ func (m *model) newCall(it *item, arguments json.RawMessage) *call {
 
 // lay lays the arguments out; open has them without secrets.
 func (c *call) lay(open json.RawMessage) {
-	c.sent = newDocument(&client.Result{Structured: c.arguments})
+	c.sent = argumentOutline(c.arguments)
 	c.brief = oneLine(string(open), 500)
 }
 
@@ -240,11 +246,15 @@ func (m *model) gotResult(msg resultMsg) {
 		return
 	}
 	m.reached(msg.err)
+	c.view = msg.view
 	if msg.err != nil {
 		c.failure = m.failureOf(c.item.name+" "+deeds[c.item.kind].failed, msg.err)
+		if c.failure.signIn {
+			c.view = nil // what helps is to sign in
+		}
 		m.end(c, callFailed)
 	} else {
-		c.doc, c.bytes, c.faulty = msg.doc, msg.bytes, msg.doc.failed
+		c.faulty = msg.view.failed
 		m.end(c, callAnswered)
 		m.makeRoom(c)
 	}
@@ -258,15 +268,15 @@ func (m *model) gotResult(msg resultMsg) {
 func (m *model) makeRoom(newest *call) {
 	total := 0
 	for _, c := range m.calls {
-		total += c.bytes
+		total += c.bytes()
 	}
 	for _, c := range m.calls {
 		if total <= maxResults {
 			return
 		}
-		if c != newest && c.bytes > 0 && !m.shown(c) {
-			total -= c.bytes
-			c.doc, c.at, c.bytes, c.dropped = document{}, scroll{}, 0, true
+		if c != newest && c.view != nil && !m.shown(c) {
+			total -= c.bytes()
+			c.view, c.dropped = nil, true
 		}
 	}
 }

@@ -57,14 +57,14 @@ func TestResultsMakeRoom(t *testing.T) {
 	big := &session{tools: []client.Tool{{Name: "big"}, {Name: "get_user_info"}}}
 	play(t, setting{session: big}, func(s *stage) {
 		s.settle()
-		for range 4 { // of some 12 MB each
+		for range 4 { // of some 6 MB each
 			s.press("enter", "esc")
 		}
 		s.press("4")
 		s.see("1 of 4")
-		s.press("down", "enter")
+		s.press("G", "enter")
 		s.see("made room")
-		s.press("esc", "up", "enter")
+		s.press("esc", "g", "enter")
 		s.see("✓ big")
 		s.press("r") // from the history, too
 		s.see("✓ big")

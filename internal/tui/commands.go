@@ -26,8 +26,7 @@ type (
 	}
 	resultMsg struct {
 		id       int
-		doc      document
-		bytes    int
+		view     *viewer // of an error: nil if the server said none
 		identity client.Identity
 		err      error
 	}
@@ -54,16 +53,13 @@ func perform(c *call, session Session, box *mailbox) tea.Cmd {
 		res, msg.err = it.send(ctx, session, arguments, box)
 		box.end()
 		if msg.err == nil {
-			msg.doc, msg.bytes = newDocument(res), footprint(res)
+			msg.view = newViewer(it.name, res)
+		} else {
+			msg.view = newFailure(msg.err)
 		}
 		msg.identity = session.Identity()
 		return msg
 	}
-}
-
-// footprint is about what a result takes in memory, in bytes.
-func footprint(res *client.Result) int {
-	return 1 + 2*len(res.Raw) + len(res.Exchange.Request) + len(res.Exchange.Response)
 }
 
 func nextFrame() tea.Cmd {

@@ -8,16 +8,13 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
-
-	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
 // What the external tests need of the inside.
 
 type (
-	Model    = model
-	Document = document
-	Form     = form
+	Model = model
+	Form  = form
 )
 
 func NewModel(ctx context.Context, cfg Config) *Model { return newModel(ctx, cfg) }
@@ -46,38 +43,6 @@ func Ticks(msg tea.Msg) bool {
 }
 
 func Clock() tea.Msg { return clockMsg{} }
-
-func NewDocument(res *client.Result) Document { return newDocument(res) }
-
-// Texts are the lines before they are wrapped.
-func (d *document) Texts() []string {
-	texts := make([]string, len(d.lines))
-	for i, l := range d.lines {
-		texts[i] = l.text
-	}
-	return texts
-}
-
-// Page renders the window that stands n rows below the top, reached row by row.
-func (d *document) Page(method ansi.Method, w, h, n int) []string {
-	p := pane{doc: d, c: method, w: w, h: h}
-	at := scroll{}
-	for range n {
-		at = p.move(at, 1)
-	}
-	t := newTheme(true, true)
-	rows, _ := p.rows(&t, at)
-	return rows
-}
-
-// Bottom is the last window, and the one that is reached by moving far too far.
-func (d *document) Bottom(method ansi.Method, w, h, n int) (end, moved []string) {
-	p := pane{doc: d, c: method, w: w, h: h}
-	t := newTheme(true, true)
-	end, _ = p.rows(&t, p.end())
-	moved, _ = p.rows(&t, p.move(p.move(scroll{}, n), 0))
-	return end, moved
-}
 
 func NewForm(schema json.RawMessage) *Form { return newForm(parseShape(schema)) }
 

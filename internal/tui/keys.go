@@ -143,12 +143,16 @@ func (m *model) callHints(c *call) []key.Binding {
 		return []key.Binding{as(k.back, "esc", "cancel"), k.background, k.quit}
 	case c.state == callFailed && c.failure.signIn:
 		return []key.Binding{k.signIn, k.retry, k.back, k.quit}
-	case c.state == callFailed:
+	case c.view == nil && c.state == callFailed:
 		return []key.Binding{k.retry, k.back, k.edit, k.quit}
-	case c.state != callAnswered || c.dropped:
+	case c.view == nil:
 		return []key.Binding{k.back, k.again, k.edit, k.quit}
+	case c.view.strip != nil:
+		return c.view.hints()
 	}
-	return []key.Binding{k.back, k.again, k.edit, as(k.up, "↑↓", "scroll"), k.pageDown, k.bottom, k.quit}
+	own := c.view.hints()
+	hints := append([]key.Binding{own[0], k.back, k.again}, own[1:]...)
+	return append(hints, k.edit, as(k.up, "↑↓", "move"), k.quit)
 }
 
 // footer writes the hints that fit; the last one always does.

@@ -28,7 +28,11 @@ type model struct {
 	now     func() time.Time
 	program string
 	editor  []string // the user's, as a command
+	pager   []string // the same
 	color   bool
+
+	openFile, openURL func(string) error // nil: nothing opens them
+	dirs              []string           // of files that were opened
 
 	clock         time.Time // when the last message came
 	theme         theme
@@ -82,13 +86,17 @@ func newModel(ctx context.Context, cfg Config) *model {
 		now:     cfg.Now,
 		program: cfg.Program,
 		editor:  cfg.Editor,
-		color:   !cfg.NoColor,
-		theme:   newTheme(true, !cfg.NoColor),
-		keys:    newKeymap(),
-		width:   defaultWidth,
-		height:  defaultHeight,
-		pane:    paneTools,
-		tools:   newTools(), resources: newResources(), prompts: newPrompts(),
+		pager:   cfg.Pager,
+
+		openFile: cfg.OpenFile, openURL: cfg.OpenURL,
+
+		color:  !cfg.NoColor,
+		theme:  newTheme(true, !cfg.NoColor),
+		keys:   newKeymap(),
+		width:  defaultWidth,
+		height: defaultHeight,
+		pane:   paneTools,
+		tools:  newTools(), resources: newResources(), prompts: newPrompts(),
 		listen:  listen(ctx, cfg.Events),
 		pasteTo: cfg.Paste,
 	}
@@ -141,7 +149,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
-		m.scroll(0)
+		m.scroll()
 	case tea.BackgroundColorMsg:
 		m.theme = newTheme(msg.IsDark(), m.color)
 	case tea.ModeReportMsg:
@@ -149,7 +157,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case tea.KeyPressMsg:
 		return m.press(msg)
 	case tea.PasteMsg:
-		m.paste(msg.Content)
+		return m.paste(msg.Content)
 	case itemsMsg:
 		m.gotItems(msg)
 	case resultMsg:
@@ -158,6 +166,16 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		m.gotEdited(msg)
 	case historyMsg:
 		m.gotHistory(msg)
+	case workedMsg:
+		return m.gotWork(msg)
+	case savedMsg:
+		m.gotSaved(msg)
+	case openedMsg:
+		m.gotOpened(msg)
+	case pagedMsg:
+		if msg.err != nil {
+			m.notice = msg.err.Error()
+		}
 	case saidMsg:
 		return m.gotSaid(msg)
 	case frameMsg:
@@ -200,7 +218,7 @@ func (m *model) setCells(msg tea.ModeReportMsg) {
 	switch msg.Value {
 	case ansi.ModeReset, ansi.ModeSet, ansi.ModePermanentlySet:
 		m.cells = ansi.GraphemeWidth
-		m.scroll(0)
+		m.scroll()
 	}
 }
 

@@ -54,6 +54,14 @@ type place struct {
 	back   screen // where Esc leads from the call
 }
 
+// view is the result that is shown, nil if none is.
+func (p *place) view() *viewer {
+	if p.screen != screenCall {
+		return nil
+	}
+	return p.call.view
+}
+
 // here is the place of the pane at hand.
 func (m *model) here() *place { return &m.places[m.pane] }
 

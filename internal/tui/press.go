@@ -30,6 +30,9 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 		m.pressFilter(msg)
 		return nil
 	}
+	if v := p.view(); v != nil && v.strip != nil {
+		return m.pressCall(msg)
+	}
 	if to := paneFor(msg); to != 0 {
 		return m.goTo(to)
 	}
@@ -125,11 +128,14 @@ func (m *model) pressFilter(msg tea.KeyPressMsg) {
 	}
 }
 
-func (m *model) paste(text string) {
+func (m *model) paste(text string) tea.Cmd {
 	if m.tooSmall() {
-		return
+		return nil
 	}
 	p := m.here()
+	if v := p.view(); v != nil {
+		return m.do(p.call, v.paste(text))
+	}
 	switch {
 	case m.login != nil:
 		if m.login.waits() && m.pasteTo != nil {
@@ -140,6 +146,7 @@ func (m *model) paste(text string) {
 	case p.screen == screenForm && !m.form().paste(text):
 		m.notice = "not pasted: a field holds at most 1 MB"
 	}
+	return nil
 }
 
 func (m *model) pressConfirm(msg tea.KeyPressMsg) tea.Cmd {
@@ -168,6 +175,11 @@ func (m *model) pressCall(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	case c.state == callRunning:
 		return nil
+	}
+	if cmd, used := m.pressView(c, msg); used {
+		return cmd
+	}
+	switch {
 	case key.Matches(msg, k.back):
 		p.screen = p.back
 		return nil
@@ -178,24 +190,12 @@ func (m *model) pressCall(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, k.edit):
 		return m.edit(c)
 	}
-	if c.state != callAnswered || c.dropped {
-		return nil
-	}
-	view := m.window(c)
-	switch n, ok := k.step(msg, view.h-1, 0); {
-	case key.Matches(msg, k.top):
-		c.at = scroll{}
-	case key.Matches(msg, k.bottom):
-		c.at = view.end()
-	case ok:
-		c.at = view.move(c.at, n)
-	}
 	return nil
 }
 
-// scroll moves the result by n rows; 0 keeps it inside a window that has changed.
-func (m *model) scroll(n int) {
-	if p := m.here(); p.screen == screenCall && len(p.call.doc.lines) > 0 && !m.tooSmall() {
-		p.call.at = m.window(p.call).move(p.call.at, n)
+// scroll keeps the result inside a window that has changed.
+func (m *model) scroll() {
+	if p := m.here(); p.screen == screenCall && p.call.view != nil && !m.tooSmall() {
+		p.call.view.fit(m.port(p.call))
 	}
 }

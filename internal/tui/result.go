@@ -1,216 +1,124 @@
 package tui
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
-	"strings"
+
+	tea "charm.land/bubbletea/v2"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
-// document is a result made ready for the screen once, off the screen's own loop: printable
-// lines of bounded length. Only the lines in the window are wrapped and colored.
-type document struct {
-	lines  []line
-	failed bool // the tool called its answer an error
-}
-
-// paper collects a document's lines within its bounds.
-type paper struct {
-	lines []line
-	size  int // bytes on it
-	left  int // bytes that did not fit
-}
-
-// newDocument lays out the structured content if there is any, else the text; content of other
-// types is named by type and size.
-func newDocument(res *client.Result) document {
-	p := &paper{}
-	structured := bytes.TrimSpace(res.Structured)
-	if string(structured) == "null" || !json.Valid(structured) {
-		structured = nil
+// Messages of what a viewer asked for carry the id of its call.
+type (
+	workedMsg struct {
+		id     int
+		answer any
 	}
-	p.addJSON(string(structured))
-	for _, content := range res.Content {
-		if content.Type == "text" && structured != nil {
-			continue // the text twin of the structured content
+	savedMsg struct {
+		id      int
+		outcome savedFile
+	}
+	openedMsg struct {
+		dir string // to be removed at the end; "": none
+		err error
+	}
+	pagedMsg struct{ err error }
+)
+
+// view gives a key to the result of a call; it reports whether the key was one of its own.
+func (m *model) pressView(c *call, msg tea.KeyPressMsg) (tea.Cmd, bool) {
+	if c.view == nil {
+		return nil, false
+	}
+	a, used := c.view.key(&m.keys, c.view.inside(m.port(c)), msg)
+	return m.do(c, a), used
+}
+
+// port is the window of a call's result, below its heading or the words of its failure.
+func (m *model) port(c *call) port {
+	p := port{c: m.cells, w: m.width - 2, h: m.bodyHeight() - 1}
+	if c.state == callFailed {
+		p.h = max(3, m.bodyHeight()-len(m.failureRows(c, p.w))-1)
+	}
+	return p
+}
+
+// do turns what a viewer asks for into commands.
+func (m *model) do(c *call, a action) tea.Cmd {
+	if a.notice != "" {
+		m.notice = a.notice
+	}
+	id := c.id
+	switch a.kind {
+	case actWork:
+		return func() tea.Msg { return workedMsg{id: id, answer: a.work()} }
+	case actCopy:
+		return tea.SetClipboard(a.text)
+	case actSave:
+		return func() tea.Msg { return savedMsg{id: id, outcome: saveFile(a.save)} }
+	case actPage:
+		if len(m.pager) == 0 {
+			m.notice = "there is no pager: set PAGER"
+			return nil
 		}
-		if len(p.lines) > 0 {
-			p.add(line{})
+		p := &pager{words: m.pager, text: func() []byte { return a.work().([]byte) }}
+		return tea.Exec(p, func(err error) tea.Msg { return pagedMsg{err: err} })
+	case actOpen:
+		if m.openFile == nil {
+			m.notice = "there is no program to open it; s saves it"
+			return nil
 		}
-		p.addContent(content, res.IsError)
-	}
-	if len(p.lines) == 0 {
-		p.add(line{text: "The answer is empty.", ink: inkNote})
-	}
-	if p.left > 0 {
-		p.lines = append(p.lines, line{}, line{
-			text: fmt.Sprintf("… %s more are not shown here; call prints everything.", size(p.left)),
-			ink:  inkNote,
-		})
-	}
-	return document{lines: p.lines, failed: res.IsError}
-}
-
-func (p *paper) addContent(content client.Content, failed bool) {
-	if content.Type != "text" {
-		p.add(line{text: describe(content), ink: inkNote})
-		if content.Text != "" {
-			p.addText(content.Text, inkPlain)
+		open := m.openFile
+		return func() tea.Msg {
+			dir, err := openMedia(a.save, open)
+			return openedMsg{dir: dir, err: err}
 		}
-		return
-	}
-	text := strings.TrimSpace(content.Text)
-	if (strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[")) && json.Valid([]byte(text)) {
-		p.addJSON(text)
-		return
-	}
-	if failed {
-		p.addText(content.Text, inkBad)
-		return
-	}
-	p.addText(content.Text, inkPlain)
-}
-
-// describe names content that is not text: [image image/png, 12.3 kB].
-func describe(content client.Content) string {
-	var b strings.Builder
-	b.WriteString("[" + oneLine(content.Type, 60))
-	for _, s := range []string{content.MIMEType, content.Name, content.URI} {
-		if s != "" {
-			b.WriteString(" " + oneLine(s, 200))
+	case actBrowse:
+		if m.openURL == nil {
+			m.notice = "there is no browser; y copies the address"
+			return nil
 		}
+		open := m.openURL
+		return func() tea.Msg { return openedMsg{err: open(a.text)} }
+	case actRead:
+		it := item{kind: itemResource, id: a.text, facts: facts(a.text, "", 0)}.named(a.text, "", "")
+		return m.ask(m.newCall(&it, json.RawMessage("{}")))
 	}
-	if n := base64.StdEncoding.DecodedLen(len(content.Data)) - padding(content.Data); n > 0 {
-		b.WriteString(", " + size(n))
-	}
-	return b.String() + "]"
+	return nil
 }
 
-func padding(data string) int { return len(data) - len(strings.TrimRight(data, "=")) }
-
-// size is a number of bytes for people.
-func size(n int) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d bytes", n)
-	case n < 1000*1000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1000)
+// gotWork takes what a viewer's work came to.
+func (m *model) gotWork(msg workedMsg) tea.Cmd {
+	c := m.find(msg.id)
+	if c == nil || c.view == nil {
+		return nil
 	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1000/1000)
+	return m.do(c, c.view.got(m.port(c), msg.answer))
 }
 
-func (p *paper) full() bool { return len(p.lines) >= maxLines || p.size >= maxBytes }
-
-func (p *paper) unread(n int) { p.left += max(0, n) }
-
-// add writes one line, which needs no further escaping but what client.PrintableLine does.
-func (p *paper) add(l line) {
-	if p.full() {
-		p.unread(len(l.text))
-		return
-	}
-	l.text = client.PrintableLine(l.text)
-	p.size += len(l.text) + 1
-	p.lines = append(p.lines, l)
-}
-
-// addText writes plain text. An endless line is broken, at a space where there is one.
-func (p *paper) addText(text string, kind ink) {
-	text, cut := strings.TrimRight(text, "\r\n"), 0
-	if room := max(0, maxBytes-p.size); len(text) > room {
-		whole := len(text)
-		text, _ = clip(text, room)
-		cut = whole - len(text)
-	}
-	for row := range strings.SplitSeq(printable(text), "\n") {
-		if p.full() {
-			p.unread(len(row) + 1)
-			continue
-		}
-		for len(row) > maxLine && !p.full() {
-			part, _ := clip(row, maxLine)
-			if space := strings.LastIndexByte(part, ' '); space > 0 {
-				part = part[:space+1]
-			}
-			p.add(line{text: part, ink: kind})
-			row = row[len(part):]
-		}
-		p.add(line{text: row, ink: kind})
-	}
-	p.unread(cut)
-}
-
-// scroll is the place in a document that stands at the top of the window. All moves look only
-// at the lines near it, so that the size of the document does not matter.
-type scroll struct{ line, row int }
-
-// pane is a document in a window of w columns and h rows.
-type pane struct {
-	doc  *document
-	c    cells
-	w, h int
-}
-
-// height is the number of rows of line i.
-func (p pane) height(i int) int {
-	return max(1, len(p.doc.lines[i].wrapped(p.c, p.w)))
-}
-
-// move scrolls by n rows, not beyond the last full window.
-func (p pane) move(at scroll, n int) scroll {
-	at.line = min(at.line, len(p.doc.lines)-1)
-	at.row = min(at.row, p.height(at.line)-1)
-	for ; n < 0; n++ {
-		switch {
-		case at.row > 0:
-			at.row--
-		case at.line > 0:
-			at.line--
-			at.row = p.height(at.line) - 1
-		default:
-			return at
+func (m *model) gotSaved(msg savedMsg) {
+	if c := m.find(msg.id); c != nil && c.view != nil {
+		if words := c.view.saved(msg.outcome); words != "" {
+			m.notice = words
 		}
 	}
-	for height := p.height(at.line); n > 0; n-- {
-		if at.row+1 < height {
-			at.row++
-			continue
-		}
-		if at.line+1 == len(p.doc.lines) {
-			break
-		}
-		at.line, at.row = at.line+1, 0
-		height = p.height(at.line)
-	}
-	if end := p.end(); at.line > end.line || at.line == end.line && at.row > end.row {
-		return end
-	}
-	return at
 }
 
-// end is where the last full window begins.
-func (p pane) end() scroll {
-	at, rows := scroll{line: len(p.doc.lines)}, 0
-	for at.line > 0 && rows < p.h {
-		at.line--
-		rows += p.height(at.line)
+func (m *model) gotOpened(msg openedMsg) {
+	if msg.dir != "" {
+		m.dirs = append(m.dirs, msg.dir)
 	}
-	at.row = max(0, rows-p.h)
-	return at
+	if msg.err != nil {
+		m.notice = "not opened: " + oneLine(msg.err.Error(), 300)
+	}
 }
 
-// rows renders the window. last is the index of the last line that shows in it.
-func (p pane) rows(t *theme, at scroll) (rows []string, last int) {
-	for i := at.line; i < len(p.doc.lines) && len(rows) < p.h; i++ {
-		part := p.doc.lines[i].rows(t, p.c, p.w)
-		if i == at.line {
-			part = part[min(at.row, len(part)):]
-		}
-		rows = append(rows, part[:min(len(part), p.h-len(rows))]...)
-		last = i
+// argumentOutline lays out what is sent.
+func argumentOutline(arguments json.RawMessage) *outline {
+	o := newViewer("", &client.Result{Structured: arguments}).outlines[viewTree]
+	o.cursor = -1 // it is looked at only
+	if n := &o.nodes[0]; n.kind == nodeObject && n.count > 0 {
+		o.top.line = 1
 	}
-	return rows, last
+	return o
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -38,6 +39,9 @@ func Run(ctx context.Context, cfg Config) error {
 	door.close(patience)
 	if m.archive != nil {
 		_ = m.archive.flush() // what went wrong was said before, or there is no screen any more
+	}
+	for _, dir := range m.dirs {
+		_ = os.RemoveAll(dir) // what was opened there was seen
 	}
 	switch {
 	case errors.Is(err, tea.ErrProgramPanic):

@@ -115,6 +115,8 @@ func (s *session) Call(ctx context.Context, call client.Call) (*client.Result, e
 				Hint: "run {program} connect --scope guilds", SignIn: true, Scopes: []string{"guilds"},
 			}
 		}
+	case "refuse":
+		return nil, refusal
 	case "break":
 		return nil, &client.Error{
 			Kind: client.KindUnavailable, Message: "the server at localhost:8000 cannot be reached",
@@ -145,6 +147,7 @@ var answers = map[string]*client.Result{
 	}},
 	"fail":  {IsError: true, Content: []client.Content{{Type: "text", Text: "Missing Permissions: \x1b[31mno\x1b[0m"}}},
 	"empty": {},
+	"links": {Content: []client.Content{{Type: "resource_link", URI: "https://example.com/a"}}},
 	"hostile": {Structured: json.RawMessage("{\"\u202eevil\":\"\u202e\u2066\u009b31m\\u001b[2J\"," +
 		"\"long\":\"" + strings.Repeat("x", 10_000) + "\"}")},
 }
@@ -212,6 +215,7 @@ type setting struct {
 	history       string
 	signIns       bool // events and a field for the pasted address
 	dials         bool // there is no connection yet
+	open, browse  func(string) error
 }
 
 // play runs a test on a stage, inside a bubble whose timers do not fire while it runs.
@@ -231,7 +235,7 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		s.session.release = make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, Now: func() time.Time { return s.now }}
+		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, Now: func() time.Time { return s.now }, OpenFile: set.open, OpenURL: set.browse}
 		s.session.signIns = make(chan error)
 		if set.dials {
 			cfg.Session, cfg.Connect, cfg.Server = nil, s.session.dial, s.session.identity.Server

@@ -7,6 +7,7 @@ import "charm.land/lipgloss/v2"
 type theme struct {
 	plain, strong, dim, accent, good, warn, bad lipgloss.Style
 	key, text, number, word, punctuation        lipgloss.Style // of JSON
+	match                                       lipgloss.Style // of a search
 }
 
 func newTheme(dark, color bool) theme {
@@ -15,7 +16,7 @@ func newTheme(dark, color bool) theme {
 	if !color {
 		return theme{
 			plain: s, strong: bold, dim: s, accent: bold, good: s, warn: bold, bad: bold,
-			key: s, text: s, number: s, word: s, punctuation: s,
+			key: s, text: s, number: s, word: s, punctuation: s, match: bold,
 		}
 	}
 	pick := lipgloss.LightDark(dark)
@@ -35,5 +36,6 @@ func newTheme(dark, color bool) theme {
 		number:      shade("#8A5A00", "#F2C14E"),
 		word:        shade("#8B2FA8", "#D79BF0"),
 		punctuation: shade("#6A6F7A", "#8B909C"),
+		match:       shade("#8A5A00", "#F2C14E").Reverse(true),
 	}
 }

@@ -55,6 +55,10 @@ type Config struct {
 	// History is the file that keeps the calls of this server, without secrets and results, from
 	// one run to the next. "": none.
 	History string
+	Pager   []string // the command that shows text, which it gets on its input; nil: there is none
+	// OpenFile shows an image or plays a sound with the desktop's program, OpenURL opens an https
+	// address that the user agreed to. nil: nothing does.
+	OpenFile, OpenURL func(string) error
 	// Events are those of the client, the steps of a sign-in. nil: none come.
 	Events <-chan client.Event
 	// Paste takes the address that a browser elsewhere ended at; nil: there is no field for it.

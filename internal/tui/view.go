@@ -128,11 +128,11 @@ func (m *model) failureBody(f *failure, w, h int) body {
 	}
 	var hint []string
 	if f.hint != "" {
-		hint = append([]string{""}, styled("", wrap(m.cells, capital(f.hint), w), t.dim)...)
+		hint = append([]string{""}, styled(wrap(m.cells, capital(f.hint), w), t.dim)...)
 		hint = head(m.cells, hint, h/2, w)
 	}
 	message := head(m.cells, wrap(m.cells, capital(f.message), w), h-len(rows)-len(hint), w)
-	rows = append(rows, styled("", message, t.plain)...)
+	rows = append(rows, styled(message, t.plain)...)
 	return body{rows: append(rows, hint...), y: -1}
 }
 

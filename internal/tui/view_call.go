@@ -14,7 +14,7 @@ func (m *model) callBody(c *call, w, h int) body {
 	case c.past:
 		return m.goneBody(c, m.pastWords(c), w, h)
 	case c.state == callFailed:
-		return m.failureBody(&c.failure, w, h)
+		return m.failedBody(c, w, h)
 	case c.state == callCanceled:
 		return m.goneBody(c, "canceled after "+elapsed(c.took), w, h)
 	case c.dropped:
@@ -79,12 +79,35 @@ func (m *model) progressRows(c *call, w int) []string {
 
 // argumentRows shows what is sent, as far as there is room.
 func (m *model) argumentRows(c *call, w, h int) []string {
-	p := pane{doc: &c.sent, c: m.cells, w: w, h: max(0, h)}
-	rows, last := p.rows(&m.theme, scroll{})
-	if len(rows) > 0 && last+1 < len(c.sent.lines) {
+	rows, last := c.sent.rows(&m.theme, port{c: m.cells, w: w, h: max(0, h)})
+	if len(rows) > 0 && c.sent.after(last) < len(c.sent.nodes) {
 		rows[len(rows)-1] = m.theme.dim.Render("…")
 	}
 	return rows
+}
+
+// failureRows are the words of a failure above what the server said.
+func (m *model) failureRows(c *call, w int) []string {
+	rows := m.failureBody(&c.failure, w, m.bodyHeight()/2).rows
+	if m.bodyHeight() >= roomy && c.view != nil {
+		tabs := c.view.tabs(&m.theme, port{c: m.cells, w: w})
+		rows = append(rows, ends(m.cells, "", tabs, w))
+	}
+	return rows
+}
+
+// failedBody shows why a call failed, and what the server said to it.
+func (m *model) failedBody(c *call, w, h int) body {
+	if c.view == nil {
+		return m.failureBody(&c.failure, w, h)
+	}
+	rows := m.failureRows(c, w)
+	b := c.view.rows(&m.theme, m.port(c))
+	if b.y >= 0 {
+		b.y += len(rows)
+	}
+	b.rows = append(rows, b.rows...)
+	return b
 }
 
 func (m *model) confirmBody(c *call, w, h int) body {
@@ -97,7 +120,7 @@ func (m *model) confirmBody(c *call, w, h int) body {
 	if h < roomy {
 		question = "This may delete things for good. Call?"
 	}
-	rows = append(rows, styled("", wrap(m.cells, question, w), t.plain)...)
+	rows = append(rows, styled(wrap(m.cells, question, w), t.plain)...)
 	rows = append(rows, "")
 	return body{rows: append(rows, m.argumentRows(c, w, h-len(rows))...), y: -1}
 }
@@ -109,29 +132,32 @@ func (m *model) goneBody(c *call, how string, w, h int) body {
 	if h < roomy {
 		rows = rows[1:]
 	}
-	rows = append(rows, styled("", wrap(m.cells, capital(how), w), t.plain)...)
+	rows = append(rows, styled(wrap(m.cells, capital(how), w), t.plain)...)
 	rows = append(rows, "")
 	return body{rows: append(rows, m.argumentRows(c, w, h-len(rows))...), y: -1}
 }
 
-// window is that of the result: the body without its heading.
-func (m *model) window(c *call) pane {
-	return pane{doc: &c.doc, c: m.cells, w: m.width - 2, h: m.bodyHeight() - 1}
-}
-
+// resultBody is a heading, with the ways to look at the result, and the result.
 func (m *model) resultBody(c *call) body {
-	t, p := &m.theme, m.window(c)
+	t, p := &m.theme, m.port(c)
 	took := "  " + elapsed(c.took)
-	heading := t.good.Render("✓ ") + t.strong.Render(fit(m.cells, c.item.name, p.w-len(took)-2))
-	if c.doc.failed {
-		const verdict = " answered with an error"
-		heading = t.bad.Bold(true).Render("✗ "+fit(m.cells, c.item.name, max(8, p.w-len(took)-2-len(verdict)))) +
-			t.bad.Render(verdict)
+	tabs := c.view.tabs(t, port{c: m.cells, w: p.w / 2})
+	room := p.w - m.cells.StringWidth(took+tabs) - 2
+	if tabs != "" {
+		room -= 2
 	}
-	rows, last := p.rows(t, c.at)
-	b := body{rows: append([]string{heading + t.dim.Render(took)}, rows...), y: -1}
-	if n := len(c.doc.lines); c.at != (scroll{}) || last+1 < n || c.at != p.end() {
-		b.corner = fmt.Sprintf("line %d–%d of %d", c.at.line+1, last+1, n)
+	heading := t.good.Render("✓ ") + t.strong.Render(fit(m.cells, c.item.name, room))
+	if c.view.failed {
+		verdict := " answered with an error"
+		if room < 8+len(verdict) {
+			verdict = ""
+		}
+		heading = t.bad.Bold(true).Render("✗ "+fit(m.cells, c.item.name, room-len(verdict))) + t.bad.Render(verdict)
+	}
+	b := c.view.rows(t, p)
+	b.rows = append([]string{ends(m.cells, heading+t.dim.Render(took), tabs, p.w)}, b.rows...)
+	if b.y >= 0 {
+		b.y++
 	}
 	return b
 }

@@ -19,7 +19,7 @@ func (m *model) loginBody(w, h int) body {
 	}
 	if !l.waits() {
 		if l.text != "" {
-			rows = append(rows, styled("", wrap(m.cells, l.text, w), m.theme.dim)...)
+			rows = append(rows, styled(wrap(m.cells, l.text, w), m.theme.dim)...)
 		}
 		return body{rows: rows, y: -1}
 	}
@@ -61,7 +61,7 @@ func (m *model) stepRows(w int) []string {
 // must stay in sight is the field and the address; above gives way.
 func (m *model) addressBody(above []string, w, h int) body {
 	t, l := &m.theme, m.login
-	say := func(text string) []string { return styled("", wrap(m.cells, text, w), t.plain) }
+	say := func(text string) []string { return styled(wrap(m.cells, text, w), t.plain) }
 	intro, tunnel := say("If it did not open, this is the address:"), []string(nil)
 	if l.noBrowser {
 		intro = say("No browser was opened. Please open this address yourself:")
@@ -74,7 +74,7 @@ func (m *model) addressBody(above []string, w, h int) body {
 	column := 0
 	if m.pasteTo != nil && (l.noBrowser || l.typing || l.refused) {
 		if l.refused {
-			field = styled("", wrap(m.cells, capital(l.text), w), t.bad)
+			field = styled(wrap(m.cells, capital(l.text), w), t.bad)
 		}
 		text := t.dim.Render(fit(m.cells, "or paste the address that the browser ends at", w-2))
 		if l.typing || l.paste.text != "" {
@@ -87,7 +87,7 @@ func (m *model) addressBody(above []string, w, h int) body {
 	if m.color {
 		link = link.Hyperlink(l.url)
 	}
-	url := styled("", wrap(m.cells, l.url, m.width), link)
+	url := styled(wrap(m.cells, l.url, m.width), link)
 	rows := append(append([]string{}, above...), "")
 	rows = append(rows, intro...)
 	room := func() int { return h - len(rows) - len(url) - len(tunnel) - len(field) }

@@ -134,7 +134,7 @@ func (m *model) detailRows(it *item, w, h int) []string {
 		}
 		heading = t.strong.Render(fit(m.cells, title, w-len(word)-3)) + "  " + style.Render(word)
 	}
-	rows := append([]string{heading}, styled("", it.facts, t.dim)...)
+	rows := append([]string{heading}, styled(it.facts, t.dim)...)
 	for i, row := range rows {
 		rows[i] = fit(m.cells, row, w)
 	}
@@ -146,9 +146,9 @@ func (m *model) detailRows(it *item, w, h int) []string {
 	}
 	if m.width < wideWidth {
 		about := strings.Join(strings.Fields(it.about), " ")
-		return append(rows, styled("", head(m.cells, wrap(m.cells, about, w), room, w), t.plain)...)
+		return append(rows, styled(head(m.cells, wrap(m.cells, about, w), room, w), t.plain)...)
 	}
-	rows = append(rows, styled("", head(m.cells, paragraphs(m.cells, it.about, w), room, w), t.plain)...)
+	rows = append(rows, styled(head(m.cells, paragraphs(m.cells, it.about, w), room, w), t.plain)...)
 	if it.about != "" {
 		rows = append(rows, "")
 	}

@@ -1,0 +1,111 @@
+package tui_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+func TestResultKeys(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.choose("get_user_info")
+		s.see("✓ get_user_info", "[result]  text", "›▾ {9 keys}", "enter fold")
+		s.press("/")
+		s.write("walks q4") // letters and digits belong to the field
+		s.see("/walks q4", "no match")
+		s.press("esc")
+		s.press("/")
+		s.write("walks")
+		s.see("1 of 1")
+		s.press("enter", "esc") // ends the search, and does not yet go back
+		s.see("✓ get_user_info", ".bio ──")
+		s.press("w")
+		s.see("the text twin", "[text]")
+		s.press("y")
+		s.see("copied all of it")
+		s.send(tea.WindowSizeMsg{Width: 40, Height: 12})
+		s.see("the text twin")
+		s.press("x")
+		s.see("nothing was received")
+		s.press("esc")
+		s.see("[1 Tools]", "Who is signed in")
+		s.press("4", "enter", "w")
+		s.see("✓ get_user_info", "[result]") // the result is as it was left
+	})
+}
+
+func TestResultIsSaved(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "out.json")
+	open(t, func(s *stage) {
+		s.choose("get_user_info")
+		s.press("s")
+		s.see("Save as: get_user_info.json")
+		s.press("ctrl+u")
+		s.send(tea.PasteMsg{Content: path + "\n"})
+		s.press("enter")
+		s.see("saved /")
+	})
+	got, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(got), `"permissions": 80351110224678912`) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestResultIsOpened plays the desktop: what it is given, and what it answers.
+func TestResultIsOpened(t *testing.T) {
+	t.Parallel()
+	var files, urls []string
+	set := setting{open: func(path string) error {
+		files = append(files, filepath.Base(path))
+		return errors.New("no viewer")
+	}, browse: func(url string) error {
+		urls = append(urls, url)
+		return nil
+	}}
+	set.session = &session{tools: []client.Tool{{Name: "links"}, {Name: "text"}}}
+	play(t, set, func(s *stage) {
+		s.settle()
+		s.press("enter", "o")
+		s.see("Open in the browser? https://example.com/a")
+		s.press("y")
+		s.press("o", "q") // anything else is a no, and does not quit
+		if s.quit || len(urls) != 1 || urls[0] != "https://example.com/a" {
+			t.Errorf("opened %q, quit %v", urls, s.quit)
+		}
+		s.press("enter")
+		s.see("✓ https://example.com/a", "Buy milk.") // read from this server
+		s.press("esc", "down", "enter", "down", "down", "enter")
+		s.see("not opened: no viewer")
+		for _, dir := range s.m.Dirs() {
+			os.RemoveAll(dir)
+		}
+	})
+	if len(files) != 1 || files[0] != "result.png" {
+		t.Errorf("opened %q", files)
+	}
+}
+
+func TestRefusalShowsTheServersError(t *testing.T) {
+	t.Parallel()
+	play(t, setting{width: 80, height: 24, session: &session{tools: []client.Tool{{Name: "refuse"}}}}, func(s *stage) {
+		s.settle()
+		s.press("enter")
+		s.see("refuse could not be called", "The server refused the call", "Run mcpdiscord tools to see its tools", "error: {3 keys}", "code: -32602", "[result]  raw")
+		s.press("x")
+		s.see("[raw]", `method: "tools/call"`)
+		s.press("r")
+		if len(s.session.calls) != 2 {
+			t.Errorf("calls %q", s.session.calls)
+		}
+		s.press("esc")
+		s.see("1 of 1")
+	})
+}

@@ -1,0 +1,183 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
+const (
+	maxColumns = 200
+	maxCell    = 40  // columns of the window; a wider cell is cut
+	sampled    = 500 // rows whose cells decide how wide a column is
+)
+
+// table is an array of objects, a row each, in columns by their keys in the order of the wire.
+type table struct {
+	tree    *tree
+	root    int
+	columns []column
+	lines   []int32 // the nodes of the rows
+	row     int     // the cursor
+	top     int
+	left    int  // the first column that shows
+	more    bool // there are more columns
+}
+
+type column struct {
+	key   string // as received
+	name  string
+	width int
+}
+
+// newTable lays an array out. It runs in a command.
+func newTable(t *tree, root int) *table {
+	tb := &table{tree: t, root: root}
+	known := map[string]int{}
+	for at := root + 1; at < int(t.nodes[root].next); at = int(t.nodes[at].next) {
+		tb.lines = append(tb.lines, int32(at))
+		for cell := at + 1; cell < int(t.nodes[at].next); cell = int(t.nodes[cell].next) {
+			n := &t.nodes[cell]
+			if n.naming != byKey {
+				continue
+			}
+			key := t.key(n)
+			k, ok := known[key]
+			if !ok && len(tb.columns) == maxColumns {
+				tb.more = true
+				continue
+			}
+			if !ok {
+				k = len(tb.columns)
+				known[key] = k
+				name := t.name(n)
+				tb.columns = append(tb.columns, column{key: key, name: name, width: min(maxCell, max(1, cells(0).StringWidth(name)))})
+			}
+			if c := &tb.columns[k]; len(tb.lines) <= sampled && c.width < maxCell {
+				c.width = min(maxCell, max(c.width, cells(0).StringWidth(tb.cell(cell))))
+			}
+		}
+	}
+	return tb
+}
+
+// cell is a value on one short line.
+func (tb *table) cell(i int) string {
+	t := tb.tree
+	n := &t.nodes[i]
+	switch {
+	case n.kind == nodeObject && n.count > 0:
+		return fmt.Sprintf("{%d}", n.count)
+	case n.kind == nodeArray && n.count > 0:
+		return fmt.Sprintf("[%d]", n.count)
+	}
+	raw, cut := clip(t.raw(i), 8*maxCell)
+	if n.kind == nodeString {
+		raw = raw[1:]
+		if !cut {
+			raw = raw[:len(raw)-1]
+		}
+	}
+	return shown(raw)
+}
+
+// find is the node of a cell; -1: the row has no such key.
+func (tb *table) find(row int, key string) int {
+	t := tb.tree
+	at := int(tb.lines[row])
+	for cell := at + 1; cell < int(t.nodes[at].next); cell = int(t.nodes[cell].next) {
+		if n := &t.nodes[cell]; n.naming == byKey && t.key(n) == key {
+			return cell
+		}
+	}
+	return -1
+}
+
+// goTo moves the cursor to a row.
+func (tb *table) goTo(p port, row int) {
+	tb.row = max(0, min(row, len(tb.lines)-1))
+	h := max(1, p.h-1) // below the names
+	tb.top = max(0, min(tb.top, len(tb.lines)-h))
+	tb.top = max(tb.row-h+1, min(tb.top, tb.row))
+}
+
+// slide moves the columns.
+func (tb *table) slide(by int) { tb.left = max(0, min(tb.left+by, len(tb.columns)-1)) }
+
+// reveal moves the cursor to the row that node i is in, and slides its column into sight.
+func (tb *table) reveal(p port, i int) {
+	row := sort.Search(len(tb.lines), func(k int) bool { return int(tb.lines[k]) > i }) - 1
+	tb.goTo(p, row)
+	for cell := i; cell >= 0 && row >= 0; cell = int(tb.tree.nodes[cell].parent) {
+		if n := &tb.tree.nodes[cell]; n.parent == tb.lines[row] {
+			k := slices.IndexFunc(tb.columns, func(c column) bool { return c.key == tb.tree.key(n) })
+			if k >= 0 && (k < tb.left || k >= tb.left+tb.fitting(p)) {
+				tb.left = k
+			}
+			return
+		}
+	}
+}
+
+// fitting is the number of columns that show from the left one on.
+func (tb *table) fitting(p port) int {
+	x, n := 2, 0
+	for _, c := range tb.columns[tb.left:] {
+		if x += c.width + 2; n > 0 && x-2 > p.w {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+func (tb *table) rows(t *theme, p port, marked pattern) []string {
+	tb.goTo(p, tb.row) // the window may have changed
+	columns := tb.columns[tb.left : tb.left+tb.fitting(p)]
+	rows := []string{tb.heading(t, p, columns)}
+	for row := tb.top; row < len(tb.lines) && len(rows) < p.h; row++ {
+		var b strings.Builder
+		mark := "  "
+		if row == tb.row {
+			mark = t.accent.Render("›") + " "
+		}
+		b.WriteString(mark)
+		for _, c := range columns {
+			w := min(c.width, p.w-2)
+			text, style := "", t.dim
+			if cell := tb.find(row, c.key); cell >= 0 {
+				text, style = fit(p.c, tb.cell(cell), w), (&outline{}).ink(t, tb.tree.nodes[cell].kind)
+				if tb.tree.nodes[cell].kind == nodeNumber {
+					text = strings.Repeat(" ", max(0, w-p.c.StringWidth(text))) + text
+				}
+			}
+			inks := marked.mark(t, text, []stretch{{end: len(text), style: style}})
+			b.WriteString(pad(p.c, inked(text, 0, inks), w) + "  ")
+		}
+		rows = append(rows, strings.TrimRight(b.String(), " "))
+	}
+	return rows
+}
+
+func (tb *table) heading(t *theme, p port, columns []column) string {
+	var b strings.Builder
+	b.WriteString("  ")
+	for _, c := range columns {
+		b.WriteString(t.strong.Render(fit(p.c, c.name, min(c.width, p.w-2))))
+		b.WriteString(strings.Repeat(" ", max(0, min(c.width, p.w-2)-p.c.StringWidth(c.name))+2))
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// corner says which row and column are where.
+func (tb *table) corner() string {
+	words := fmt.Sprintf("row %d of %d", tb.row+1, len(tb.lines))
+	if tb.left > 0 {
+		words += fmt.Sprintf(", column %d of %d", tb.left+1, len(tb.columns))
+	}
+	if tb.more {
+		words += " and more"
+	}
+	return words
+}
