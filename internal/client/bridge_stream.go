@@ -315,9 +315,10 @@ func (b *bridge) listenAlways(ctx context.Context) {
 }
 
 // listen listens to one session, until it ends or the server refuses. After a
-// refusal it begins again when another message got through.
+// refusal it begins again when another message got through. A 404 is the end of
+// a session that was heard; else that of a server with nothing to listen to.
 func (b *bridge) listen(ctx context.Context, session *bridged) {
-	at := &place{}
+	at, heard := &place{}, false
 	for {
 		resp, err := b.open(ctx, session, at)
 		var own *Error
@@ -330,7 +331,7 @@ func (b *bridge) listen(ctx context.Context, session *bridged) {
 			return
 		case err != nil, unavailableStatus(resp.StatusCode), resp.StatusCode >= 500:
 			closeBody(resp)
-		case session.lost(resp.StatusCode, nil):
+		case heard && session.lost(resp.StatusCode, nil):
 			closeBody(resp)
 			if b.rebuild(ctx, session) == nil {
 				return
@@ -347,6 +348,7 @@ func (b *bridge) listen(ctx context.Context, session *bridged) {
 			return
 		default:
 			began := time.Now()
+			heard = true
 			_ = b.pump(ctx, resp.Body, at, nil)
 			_ = resp.Body.Close()
 			if time.Since(began) > reconnectLate {

@@ -123,6 +123,37 @@ func TestBridgeListens(t *testing.T) {
 	want(t, "requests to listen", gets.Load(), 4)
 }
 
+// A server that answers a GET with 404, as one that has routed POST alone, has
+// nothing to listen to: it did not lose the session.
+func TestBridgeNothingToListenTo(t *testing.T) {
+	t.Parallel()
+	listened := make(chan struct{}, 1)
+	s := scripted(t, func(w http.ResponseWriter, r *http.Request, body string) {
+		switch {
+		case handshake(w, r, body, "one"):
+		case r.Method == http.MethodGet:
+			w.WriteHeader(http.StatusNotFound)
+			select {
+			case listened <- struct{}{}:
+			default:
+			}
+		default:
+			writeJSON(w, 200, `{"jsonrpc":"2.0","id":`+idOf(body)+`,"result":{}}`)
+		}
+	})
+	p := signedInTo(t, s).bridge(t)
+	p.open()
+	<-listened
+	for range 20 { // each would wake a listener that goes on
+		p.ask(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)
+	}
+	if _, err := p.close(); err != nil {
+		t.Error(err)
+	}
+	want(t, "handshakes", len(s.got("POST", `"initialize"`)), 1)
+	want(t, "requests to listen", len(s.got("GET", "")), 1)
+}
+
 // A message of many megabytes passes, one that is larger than the bound does
 // not, and the next one passes again.
 func TestBridgeLargeAnswers(t *testing.T) {
