@@ -89,6 +89,36 @@ func TestElicitNobody(t *testing.T) {
 	}
 }
 
+// TestElicitInVain is a tool that only ever asks, and one that asks what nobody
+// answers.
+func TestElicitInVain(t *testing.T) {
+	t.Parallel()
+	for question, times := range map[string]int{
+		`{"method":"elicitation/create","params":{"message":"what?","requestedSchema":` + wallSchema + `}}`: 9,
+		`{"method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}}`:                        0,
+	} {
+		f := newFake(t)
+		listing(t, f, map[string]func(string) string{
+			"server/discover": func(string) string {
+				return `{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}`
+			},
+			"tools/call": func(string) string {
+				return `{"resultType":"input_required","requestState":"s","inputRequests":{"q":` + question + `}}`
+			},
+		})
+		r := newRig(t, f)
+		r.AccessToken = "given"
+		asked := 0
+		r.Elicit = func(context.Context, client.Elicitation) (client.Answer, error) {
+			asked++
+			return client.Answer{Action: client.Decline}, nil
+		}
+		_, err := r.connect(t).Call(t.Context(), client.Call{Name: "ask"})
+		want(t, "message", wantKind(t, err, client.KindFailure).Message, "the server asks for more input, and got none")
+		want(t, "asked", asked, times)
+	}
+}
+
 // TestAttack24ElicitedAddress offers addresses: nothing is fetched, and what
 // leads astray is marked as refused.
 func TestAttack24ElicitedAddress(t *testing.T) {

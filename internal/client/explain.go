@@ -37,7 +37,7 @@ func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 			why = errResultTooLarge
 		}
 		return &Error{Kind: KindFailure, Message: s.server + ": " + why.Error(), Err: why}
-	case errors.Is(err, errNeedsInput):
+	case errors.Is(err, errNeedsInput), stopped == nil && watch.asks():
 		return &Error{Kind: KindFailure, Message: "the server asks for more input, and got none", Err: err}
 	case errors.Is(err, errOpenFirst):
 		return &Error{Kind: KindFailure, Message: "the tool needs what the opened address is for", Hint: "finish there, then call it again", Err: err}

@@ -87,12 +87,11 @@ func newResult(raw json.RawMessage) (*Result, error) {
 		Structured json.RawMessage `json:"structuredContent"`
 		Content    []Content       `json:"content"`
 		IsError    bool            `json:"isError"`
-		Type       string          `json:"resultType"`
 	}
 	if err := json.Unmarshal(raw, &known); err != nil {
 		return nil, fmt.Errorf("reading result: %w", err)
 	}
-	if known.Type == "input_required" {
+	if wantsInput(raw) {
 		return nil, errNeedsInput
 	}
 	if string(known.Structured) == "null" {

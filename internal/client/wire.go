@@ -342,13 +342,27 @@ func (t *trace) received(seen int, known any) (raw json.RawMessage, err error) {
 	if raw == nil {
 		return json.Marshal(known)
 	}
-	var result struct {
-		Type string `json:"resultType"`
-	}
-	if json.Unmarshal(raw, &result) == nil && result.Type == "input_required" {
+	if wantsInput(raw) {
 		return nil, errNeedsInput
 	}
 	return raw, nil
+}
+
+// wantsInput says whether a result is none yet: the server asks something first.
+func wantsInput(result json.RawMessage) bool {
+	var known struct {
+		Type string `json:"resultType"`
+	}
+	return json.Unmarshal(result, &known) == nil && known.Type == "input_required"
+}
+
+// asks says whether the last word of the server was a question.
+func (t *trace) asks() bool {
+	messages := t.messages()
+	var last struct {
+		Result json.RawMessage `json:"result"`
+	}
+	return len(messages) > 0 && json.Unmarshal(messages[len(messages)-1], &last) == nil && wantsInput(last.Result)
 }
 
 // messages are all JSON texts that were seen so far, in order.
