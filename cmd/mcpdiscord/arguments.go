@@ -61,6 +61,9 @@ type word struct {
 func parseWords(args []string, stdin io.Reader) ([]word, error) {
 	var words []word
 	for _, arg := range args {
+		if !utf8.ValidString(arg) {
+			return nil, usageError("an argument is not UTF-8", "JSON has nothing else: give other bytes as base64", nil)
+		}
 		var object []byte
 		switch {
 		case arg == "-":
@@ -79,7 +82,7 @@ func parseWords(args []string, stdin io.Reader) ([]word, error) {
 			continue
 		}
 		names, values, err := members(object)
-		if err != nil {
+		if err != nil || !utf8.Valid(object) {
 			return nil, usageError("the arguments are not one JSON object", `for example '{"limit":5}'`, err)
 		}
 		for i, name := range names {

@@ -167,6 +167,16 @@ func TestArgumentFile(t *testing.T) {
 	}
 }
 
+// What JSON cannot say is refused, not replaced.
+func TestArgumentsUTF8(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"a=\xff"}, {"a=@@\xff"}, {"\xff=a"}, {`a:="` + "\xff" + `"`}, {`{"a":"` + "\xff" + `"}`}, {"-"}} {
+		if words, err := parseWords(args, strings.NewReader("{\"a\":\"\xff\"}")); err == nil || toUserError(err).code != exitUsage {
+			t.Errorf("%q: got %v and %v", args, words, err)
+		}
+	}
+}
+
 // Branches in branches are not read for ever.
 func TestWideSchema(t *testing.T) {
 	t.Parallel()

@@ -90,6 +90,7 @@ func (p *program) call(ctx context.Context, o *clientOptions, c callArguments) e
 	if problem := asked.problem(); problem != nil {
 		return problem
 	}
+	asked.unused()
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ type questions struct {
 	flat  client.Action
 	words []word
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	used map[string]bool // the words that a form asked for; nil: none was asked
 	// err is what kept --elicit from answering. The question is then canceled,
 	// and the call fails with it.
 	err error
@@ -85,6 +86,7 @@ func (q *questions) fromWords(e client.Elicitation) client.Answer {
 	words := slices.DeleteFunc(slices.Clone(q.words), func(w word) bool {
 		return !slices.ContainsFunc(list, func(p property) bool { return p.name == w.name })
 	})
+	q.use(words)
 	preset := slices.DeleteFunc(slices.Clone(list), func(p property) bool {
 		return len(p.fallback) == 0 || misfitOf(e.Schema, p.name, p.fallback) != ""
 	})
@@ -108,6 +110,29 @@ func (q *questions) fromWords(e client.Elicitation) client.Answer {
 		return client.Answer{Action: client.Cancel}
 	}
 	return client.Answer{Action: client.Accept, Content: content}
+}
+
+// use notes what a form asked for.
+func (q *questions) use(words []word) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.used == nil {
+		q.used = map[string]bool{}
+	}
+	for _, w := range words {
+		q.used[w.name] = true
+	}
+}
+
+// unused says what of --elicit no form asked for: it may be mistyped.
+func (q *questions) unused() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, w := range q.words {
+		if q.used != nil && !q.used[w.name] {
+			q.p.note("the tool did not ask for --elicit %s", client.PrintableLine(w.name))
+		}
+	}
 }
 
 // exampleAnswer is an --elicit that answers a form.

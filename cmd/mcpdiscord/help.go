@@ -10,19 +10,19 @@ import (
 
 // help shows the help of a command. Behind the name of a command that is none
 // there is none, but what was probably meant.
-func (p *program) help(cmd *cobra.Command, args []string) {
+func (p *program) help(cmd *cobra.Command, _ []string) {
 	if cmd.HasSubCommands() {
 		if p.helped = noArguments(cmd, cmd.Flags().Args()); p.helped != nil {
 			return
 		}
 	}
-	showHelp(cmd, args)
+	p.showHelp(cmd)
 }
 
 // showHelp writes the help of a command. It is no template of cobra's, because
 // templates find methods by their names: with text/template in the program the
 // linker has to keep the methods of every type.
-func showHelp(cmd *cobra.Command, _ []string) {
+func (p *program) showHelp(cmd *cobra.Command) {
 	everywhere := everywhereFlags(cmd)
 	var b strings.Builder
 	b.WriteString(strings.TrimRight(cmp.Or(cmd.Long, cmd.Short+"."), "\n") + "\n\nUsage:\n  ")
@@ -46,7 +46,9 @@ func showHelp(cmd *cobra.Command, _ []string) {
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n\n\"%s COMMAND --help\" says more about a command.", cmd.CommandPath())
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), b.String())
+	if _, err := fmt.Fprintln(cmd.OutOrStdout(), b.String()); err != nil {
+		p.helped = unwritten(err)
+	}
 }
 
 // commandHelp is a command's commands under the titles of their groups.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -13,6 +14,28 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// A help that nobody gets is a failure.
+func TestHelpUnwritten(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{}, {"--help"}, {"call", "--help"}, {"help", "serve"}} {
+		p := newProgram(nil, func(string) string { return "" }, nil)
+		root := p.root()
+		root.SetOut(fullDisk{})
+		root.SetArgs(args)
+		if err := root.ExecuteContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if p.helped == nil || toUserError(p.helped).code != exitFailure {
+			t.Errorf("%q: got %v", args, p.helped)
+		}
+	}
+}
 
 // TestHelpGolden holds the --help of every command to testdata/help.
 func TestHelpGolden(t *testing.T) {

@@ -40,27 +40,32 @@ func (p *program) answer(ctx context.Context, o outputFlags, text json.RawMessag
 func (p *program) write(o outputFlags, print func(w io.Writer, terminal bool) error) error {
 	if !o.toFile() {
 		if err := print(p.out, isTerminal(p.out)); err != nil {
-			return unwritten("standard output", "check where it goes: the disk may be full", err)
+			return unwritten(err)
 		}
 		return nil
 	}
 	file, err := os.OpenFile(o.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return unwritten(o.file, "check the directory, or leave -o out", err)
+		return unwrittenTo(o.file, "check the directory, or leave -o out", err)
 	}
 	err = print(file, false)
 	if closing := file.Close(); err == nil {
 		err = closing
 	}
 	if err != nil {
-		return unwritten(o.file, "check the space on the disk", err)
+		return unwrittenTo(o.file, "check the space on the disk", err)
 	}
 	return nil
 }
 
-// unwritten says that the answer is lost, unless something else went wrong
+// unwritten says that an answer on stdout is lost.
+func unwritten(err error) error {
+	return unwrittenTo("standard output", "check where it goes: the disk may be full", err)
+}
+
+// unwrittenTo says that the answer is lost, unless something else went wrong
 // before.
-func unwritten(where, hint string, err error) error {
+func unwrittenTo(where, hint string, err error) error {
 	if user := (*userError)(nil); errors.As(err, &user) {
 		return err
 	}

@@ -50,7 +50,7 @@ named by its type and size.`,
 		GroupID:     groupUse,
 		Annotations: map[string]string{variables: clientVariables},
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			if len(args) != 1 || args[0] == "" {
 				return usageError("read needs the URI of one resource", "run {program} resources to see them", nil)
 			}
 			return nil

@@ -16,10 +16,10 @@ import (
 // from the list that is kept or from its server; where neither has it, the help
 // of call with a line that says why.
 func (p *program) callHelp(o *clientOptions) func(*cobra.Command, []string) {
-	return func(cmd *cobra.Command, args []string) {
+	return func(cmd *cobra.Command, _ []string) {
 		name := first(cmd.Flags().Args())
 		if name == "" {
-			showHelp(cmd, args)
+			p.showHelp(cmd)
 			return
 		}
 		tool, err := p.findTool(cmd, o, name)
@@ -29,7 +29,7 @@ func (p *program) callHelp(o *clientOptions) func(*cobra.Command, []string) {
 		case cmd.Context().Err() != nil:
 			p.helped = err
 		default:
-			showHelp(cmd, args)
+			p.showHelp(cmd)
 			p.note("%s: this is the help of call, not of %s: %s", p.name, client.PrintableLine(name), client.PrintableLine(toUserError(err).message))
 		}
 	}
