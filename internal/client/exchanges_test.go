@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -76,7 +77,7 @@ func TestExchangesTellNoSecret(t *testing.T) {
 			t.Errorf("%+v", x)
 		case x.Status == 401:
 			refused++
-		case x.Method == "POST" && strings.HasSuffix(x.URL, "/token"):
+		case x.Method == http.MethodPost && strings.HasSuffix(x.URL, "/token"):
 			posted++
 			if !strings.Contains(x.RequestBody, "[redacted]") || !strings.Contains(x.ResponseBody, "[redacted]") {
 				t.Errorf("%+v", x)
@@ -100,7 +101,7 @@ func TestExchangesWithoutAnAnswer(t *testing.T) {
 	r := newRig(t, f)
 	var heard told
 	r.Exchanges = heard.hear
-	f.Server.Close()
+	f.Close()
 	if _, err := client.Connect(t.Context(), r.Config); err == nil {
 		t.Fatal("connected to nothing")
 	}

@@ -206,6 +206,9 @@ func (m *model) inFlight() int {
 // end notes how a call ended.
 func (m *model) end(c *call, state callState) {
 	c.cancel()
+	if m.asked != nil && m.asked.call == c {
+		m.reply(client.Answer{Action: client.Cancel}, "")
+	}
 	c.state, c.took = state, m.clock.Sub(c.began)
 	if m.archive != nil {
 		if kept, ok := c.keep(); ok {

@@ -77,6 +77,8 @@ func (m *model) historyRow(c *call, selected bool, w int) string {
 	t := &m.theme
 	mark, word, style := "✓", elapsed(c.took), t.good
 	switch {
+	case m.asked != nil && m.asked.call == c:
+		mark, word, style = "?", "asks you", t.warn
 	case c.state == callRunning:
 		mark, word, style = "…", "running "+elapsed(m.clock.Sub(c.began)), t.accent
 	case c.state == callCanceled:

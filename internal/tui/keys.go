@@ -13,7 +13,7 @@ type keymap struct {
 
 	open, filter, reload, back, again, edit, retry, background, signIn, copyURL, pasteURL, quit, interrupt key.Binding
 
-	next, previous, submit, call, yes, no, keep key.Binding
+	next, previous, submit, call, yes, no, keep, decline key.Binding
 }
 
 func newKeymap() keymap {
@@ -46,6 +46,7 @@ func newKeymap() keymap {
 		call:       bind("enter", "call", "enter"),
 		yes:        bind("y", "call it", "y", "enter"),
 		no:         bind("n", "back", "n", "esc"),
+		decline:    bind("ctrl+r", "decline", "ctrl+r"),
 		keep:       bind("enter", "keep", "enter"),
 	}
 }
@@ -139,6 +140,8 @@ func (m *model) formHints() []key.Binding {
 func (m *model) callHints(c *call) []key.Binding {
 	k := &m.keys
 	switch {
+	case m.asking():
+		return m.questionHints()
 	case c.state == callRunning:
 		return []key.Binding{as(k.back, "esc", "cancel"), k.background, k.quit}
 	case c.state == callFailed && c.failure.signIn:

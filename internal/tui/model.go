@@ -57,6 +57,8 @@ type model struct {
 	spinning  bool
 	quitAsked time.Time     // when Ctrl-C was pressed last
 	listen    tea.Cmd       // the next event of a sign-in
+	hear      tea.Cmd       // the next question of the server
+	asked     *question     // waits for an answer; nil: there is none
 	pasteTo   chan<- string // nil: no field for it
 	login     *login        // covers the panes; nil: it does not
 	err       error         // what Run returns
@@ -98,6 +100,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 		pane:   paneTools,
 		tools:  newTools(), resources: newResources(), prompts: newPrompts(),
 		listen:  listen(ctx, cfg.Events),
+		hear:    hearQuestion(ctx, cfg.Questions),
 		pasteTo: cfg.Paste,
 	}
 	m.identity.Server = cfg.Server
@@ -120,7 +123,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 
 // Init connects, or starts to load the tools; the first frame does not wait for that.
 func (m *model) Init() tea.Cmd {
-	cmds := []tea.Cmd{nextClock(), m.listen, m.spin(), loadHistory(m.archive)}
+	cmds := []tea.Cmd{nextClock(), m.listen, m.hear, m.spin(), loadHistory(m.archive)}
 	if m.session == nil {
 		cmds = append(cmds, m.dial())
 	} else {
@@ -184,6 +187,11 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case eventMsg:
 		m.gotEvent(msg.event)
 		return m.listen
+	case questionMsg:
+		return m.gotQuestion(msg)
+	case goneMsg:
+		m.asked = nil
+		return m.hear
 	case connectedMsg:
 		return m.gotConnected(msg)
 	case signedInMsg:

@@ -63,6 +63,29 @@ var paneScenes = []scene{
 		s.settle()
 		s.press("4", "r")
 	}},
+	{name: "question", session: asking, act: func(s *stage) {
+		s.settle()
+		s.press("enter")
+	}},
+	{name: "question wrong", session: asking, act: func(s *stage) {
+		s.settle()
+		s.press("enter", "down", "x", "ctrl+s")
+	}},
+	{name: "question address", session: asking, act: func(s *stage) {
+		s.settle()
+		s.press("down", "enter")
+	}},
+	{name: "question yes or no", session: asking, act: func(s *stage) {
+		s.settle()
+		s.press("down", "down", "enter")
+	}},
+	{name: "question elsewhere", session: asking, act: func(s *stage) {
+		s.settle()
+		s.press("G", "enter", "b")
+		close(s.session.release)
+		s.settle()
+		s.press("4")
+	}},
 	{name: "inspector", act: func(s *stage) {
 		s.settle()
 		s.press("5")

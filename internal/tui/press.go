@@ -24,6 +24,8 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case m.login != nil:
 		return m.pressLogin(msg)
+	case m.asking():
+		return m.pressQuestion(msg)
 	case p.screen == screenForm:
 		return m.pressForm(msg)
 	case m.filtering():
@@ -140,6 +142,10 @@ func (m *model) paste(text string) tea.Cmd {
 	case m.login != nil:
 		if m.login.waits() && m.pasteTo != nil {
 			m.login.typing = m.login.paste.insert(strings.TrimSpace(text))
+		}
+	case m.asking():
+		if f := m.asked.form; f != nil && !f.paste(text) {
+			m.notice = "not pasted: a field holds at most 1 MB"
 		}
 	case m.filtering():
 		m.listAt(m.pane).paste(text)

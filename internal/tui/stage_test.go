@@ -32,6 +32,7 @@ type session struct {
 	dials     chan error // nil: connecting does not wait; else for what comes of it
 	signIns   chan error // the same of a sign-in
 	release   chan struct{}
+	elicit    func(e client.Elicitation) (client.Answer, error) // asks until the test ends
 	identity  client.Identity
 
 	mu    sync.Mutex // guards what follows
@@ -90,6 +91,9 @@ func (s *session) Call(ctx context.Context, call client.Call) (*client.Result, e
 	s.mu.Lock()
 	s.calls = append(s.calls, name+" "+string(call.Arguments))
 	s.mu.Unlock()
+	if e, asks := elicitations[name]; asks {
+		return s.askFor(name, e)
+	}
 	switch name {
 	case "slow":
 		if call.Progress != nil {
@@ -237,6 +241,16 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		defer cancel()
 		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, Now: func() time.Time { return s.now }, OpenFile: set.open, OpenURL: set.browse}
 		s.session.signIns = make(chan error)
+		questions := make(chan tui.Question)
+		ask := tui.Asks(questions)
+		s.session.elicit = func(e client.Elicitation) (client.Answer, error) { return ask(ctx, e) }
+		cfg.Questions = questions
+		if cfg.OpenURL == nil {
+			cfg.OpenURL = func(url string) error {
+				s.session.heard("open " + url)
+				return nil
+			}
+		}
 		if set.dials {
 			cfg.Session, cfg.Connect, cfg.Server = nil, s.session.dial, s.session.identity.Server
 			s.session.dials = make(chan error)

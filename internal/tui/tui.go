@@ -61,6 +61,8 @@ type Config struct {
 	OpenFile, OpenURL func(string) error
 	// Events are those of the client, the steps of a sign-in. nil: none come.
 	Events <-chan client.Event
+	// Questions are those of the server during calls, see Asks. nil: none come.
+	Questions <-chan Question
 	// Paste takes the address that a browser elsewhere ended at; nil: there is no field for it.
 	Paste chan<- string
 }

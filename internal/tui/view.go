@@ -93,6 +93,9 @@ func (m *model) body() body {
 	case screenConfirm:
 		return margin(m.confirmBody(p.call, w, h))
 	case screenCall:
+		if m.asking() {
+			return m.questionBody()
+		}
 		return margin(m.callBody(p.call, w, h))
 	}
 	return m.paneBody()
