@@ -210,15 +210,15 @@ func (p *program) picked(ctx context.Context, o outputFlags, raw json.RawMessage
 	return p.answer(ctx, o, object(names, all))
 }
 
-// array is a JSON array of these values, as they are.
-func array(values []json.RawMessage) json.RawMessage {
+// array is a JSON array of what is raw of the items of a list, as it is.
+func array[T any](list []T, raw func(T) json.RawMessage) json.RawMessage {
 	var b bytes.Buffer
 	b.WriteByte('[')
-	for i, value := range values {
+	for i, item := range list {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(value)
+		b.Write(raw(item))
 	}
 	b.WriteByte(']')
 	return b.Bytes()

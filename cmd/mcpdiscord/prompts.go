@@ -14,31 +14,19 @@ import (
 )
 
 func (p *program) promptsCommand() *cobra.Command {
-	o := &clientOptions{}
-	var login bool
 	cmd := &cobra.Command{
 		Use:   "prompts [flags]",
 		Short: "List a server's prompts and their arguments",
 		Example: `  mcpdiscord prompts
   mcpdiscord prompts --server https://mcp.example.com/mcp
   mcpdiscord prompts --jq '.[].name'`,
-		GroupID:     groupUse,
-		Annotations: map[string]string{variables: clientVariables},
-		Args:        noArguments,
+		Args: noArguments,
 	}
-	addUseFlags(cmd, o, &login)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := p.prepare(o); err != nil {
-			return err
-		}
-		return p.prompts(cmd.Context(), o, login)
-	}
+	p.use(cmd, p.prompts)
 	return cmd
 }
 
 func (p *program) promptCommand() *cobra.Command {
-	o := &clientOptions{}
-	var login bool
 	cmd := &cobra.Command{
 		Use:   "prompt NAME [ARG…] [flags]",
 		Short: "Fill in a prompt and print its messages",
@@ -49,8 +37,6 @@ override.`,
 		Example: `  mcpdiscord prompt summarize
   mcpdiscord prompt review language=Go code=@main.go
   mcpdiscord prompt review code=@main.go --jq '.messages[0].content.text'`,
-		GroupID:     groupUse,
-		Annotations: map[string]string{variables: clientVariables},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError("prompt needs the name of a prompt", "run {program} prompts to see them", nil)
@@ -58,18 +44,12 @@ override.`,
 			return nil
 		},
 	}
-	addUseFlags(cmd, o, &login)
+	o := p.use(cmd, p.prompt)
 	cmd.Flags().BoolVar(&o.output.raw, "raw", false, "the whole result, as received")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := p.prepare(o); err != nil {
-			return err
-		}
-		return p.prompt(cmd.Context(), o, args, login)
-	}
 	return cmd
 }
 
-func (p *program) prompts(ctx context.Context, o *clientOptions, login bool) error {
+func (p *program) prompts(ctx context.Context, o *clientOptions, _ []string, login bool) error {
 	conn, server, err := p.connectFor(ctx, o, connecting{login: login})
 	if err != nil {
 		return err
@@ -82,11 +62,7 @@ func (p *program) prompts(ctx context.Context, o *clientOptions, login bool) err
 		return err
 	}
 	if o.output.json || o.output.jq != "" {
-		var raw []json.RawMessage
-		for _, each := range list {
-			raw = append(raw, each.Raw)
-		}
-		return p.answer(ctx, o.output, array(raw))
+		return p.answer(ctx, o.output, array(list, func(each client.Prompt) json.RawMessage { return each.Raw }))
 	}
 	return p.write(o.output, func(w io.Writer, _ bool) error {
 		var b strings.Builder

@@ -14,31 +14,19 @@ import (
 )
 
 func (p *program) resourcesCommand() *cobra.Command {
-	o := &clientOptions{}
-	var login bool
 	cmd := &cobra.Command{
 		Use:   "resources [flags]",
 		Short: "List what a server gives to read",
 		Example: `  mcpdiscord resources
   mcpdiscord resources --server https://mcp.example.com/mcp
   mcpdiscord resources --jq '.resources[].uri'`,
-		GroupID:     groupUse,
-		Annotations: map[string]string{variables: clientVariables},
-		Args:        noArguments,
+		Args: noArguments,
 	}
-	addUseFlags(cmd, o, &login)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := p.prepare(o); err != nil {
-			return err
-		}
-		return p.resources(cmd.Context(), o, login)
-	}
+	p.use(cmd, p.resources)
 	return cmd
 }
 
 func (p *program) readCommand() *cobra.Command {
-	o := &clientOptions{}
-	var login bool
 	cmd := &cobra.Command{
 		Use:   "read URI [flags]",
 		Short: "Read a resource and print it",
@@ -47,8 +35,6 @@ named by its type and size.`,
 		Example: `  mcpdiscord read file:///notes.txt
   mcpdiscord read https://example.com/logo.png -o logo.png
   mcpdiscord read config://app --json --jq '.contents[0].mimeType'`,
-		GroupID:     groupUse,
-		Annotations: map[string]string{variables: clientVariables},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || args[0] == "" {
 				return usageError("read needs the URI of one resource", "run {program} resources to see them", nil)
@@ -56,28 +42,12 @@ named by its type and size.`,
 			return nil
 		},
 	}
-	addUseFlags(cmd, o, &login)
+	o := p.use(cmd, p.read)
 	cmd.Flags().BoolVar(&o.output.raw, "raw", false, "the whole result, as received")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := p.prepare(o); err != nil {
-			return err
-		}
-		return p.read(cmd.Context(), o, args[0], login)
-	}
 	return cmd
 }
 
-// addUseFlags are the flags of the commands that ask a server one thing.
-func addUseFlags(cmd *cobra.Command, o *clientOptions, login *bool) {
-	f := cmd.Flags()
-	f.SortFlags = false
-	addServerFlags(f, o)
-	f.BoolVar(login, "login", false, "sign in with a browser where that is needed")
-	addSignInFlags(f, o)
-	addOutputFlags(f, o)
-}
-
-func (p *program) resources(ctx context.Context, o *clientOptions, login bool) error {
+func (p *program) resources(ctx context.Context, o *clientOptions, _ []string, login bool) error {
 	conn, server, err := p.connectFor(ctx, o, connecting{login: login})
 	if err != nil {
 		return err
@@ -95,7 +65,10 @@ func (p *program) resources(ctx context.Context, o *clientOptions, login bool) e
 		return err
 	}
 	if o.output.json || o.output.jq != "" {
-		all := map[string]json.RawMessage{"resources": array(rawResources(resources)), "resourceTemplates": array(rawTemplates(templates))}
+		all := map[string]json.RawMessage{
+			"resources":         array(resources, func(r client.Resource) json.RawMessage { return r.Raw }),
+			"resourceTemplates": array(templates, func(t client.ResourceTemplate) json.RawMessage { return t.Raw }),
+		}
 		return p.answer(ctx, o.output, object([]string{"resources", "resourceTemplates"}, all))
 	}
 	return p.write(o.output, func(w io.Writer, _ bool) error {
@@ -128,21 +101,8 @@ func below(b *strings.Builder, title, name, description string, kinds ...string)
 	}
 }
 
-func rawResources(list []client.Resource) (raw []json.RawMessage) {
-	for _, r := range list {
-		raw = append(raw, r.Raw)
-	}
-	return raw
-}
-
-func rawTemplates(list []client.ResourceTemplate) (raw []json.RawMessage) {
-	for _, t := range list {
-		raw = append(raw, t.Raw)
-	}
-	return raw
-}
-
-func (p *program) read(ctx context.Context, o *clientOptions, uri string, login bool) error {
+func (p *program) read(ctx context.Context, o *clientOptions, args []string, login bool) error {
+	uri := args[0]
 	conn, server, err := p.connectFor(ctx, o, connecting{login: login})
 	if err != nil {
 		return err

@@ -15,18 +15,24 @@ import (
 )
 
 func (p *program) toolsCommand() *cobra.Command {
-	o := &clientOptions{}
-	var login bool
 	cmd := &cobra.Command{
 		Use:   "tools [NAME] [flags]",
 		Short: "List a server's tools, or show one",
 		Example: `  mcpdiscord tools
   mcpdiscord tools list_guilds
   mcpdiscord tools --json --jq '.[].name'`,
-		GroupID:     groupUse,
-		Annotations: map[string]string{variables: clientVariables},
-		Args:        atMostOne("NAME"),
+		Args: atMostOne("NAME"),
 	}
+	p.use(cmd, p.tools)
+	return cmd
+}
+
+// use makes a command one that asks a server something, once, by run.
+func (p *program) use(cmd *cobra.Command, run func(ctx context.Context, o *clientOptions, args []string, login bool) error) *clientOptions {
+	o := &clientOptions{}
+	var login bool
+	cmd.GroupID = groupUse
+	cmd.Annotations = map[string]string{variables: clientVariables}
 	f := cmd.Flags()
 	f.SortFlags = false
 	addServerFlags(f, o)
@@ -37,12 +43,13 @@ func (p *program) toolsCommand() *cobra.Command {
 		if err := p.prepare(o); err != nil {
 			return err
 		}
-		return p.tools(cmd.Context(), o, first(args), login)
+		return run(cmd.Context(), o, args, login)
 	}
-	return cmd
+	return o
 }
 
-func (p *program) tools(ctx context.Context, o *clientOptions, name string, login bool) error {
+func (p *program) tools(ctx context.Context, o *clientOptions, args []string, login bool) error {
+	name := first(args)
 	conn, list, err := p.connectForTools(ctx, o, connecting{login: login})
 	if err != nil {
 		return err
