@@ -167,7 +167,10 @@ func buildArguments(tool client.Tool, words []word) (json.RawMessage, error) {
 		}
 	}
 	arguments := object(order, values)
-	if reason := misfit(tool.InputSchema, arguments); reason != "" {
+	switch reason := misfit(tool.InputSchema, arguments); {
+	case strings.HasPrefix(reason, misfits): // which the signature does not show
+		return nil, usageError(reason, "run {program} tools "+shellWord(tool.Name)+" to see its schema", nil)
+	case reason != "":
 		return nil, argumentError(tool, reason, "")
 	}
 	return arguments, nil

@@ -167,6 +167,19 @@ func TestArgumentFile(t *testing.T) {
 	}
 }
 
+// Where no argument alone is wrong, the schema says what is.
+func TestArgumentsTogether(t *testing.T) {
+	t.Parallel()
+	tool := client.Tool{Name: "send it", InputSchema: json.RawMessage(`{"properties":{"phone":{"type":"string"},"email":{"type":"string"}},"anyOf":[{"required":["phone"]},{"required":["email"]}]}`)}
+	_, err := buildArguments(tool, nil)
+	if err == nil {
+		t.Fatal("nothing was refused")
+	}
+	if got, want := toUserError(err).hint, "run {program} tools 'send it' to see its schema"; got != want {
+		t.Errorf("hint: got %q, want %q", got, want)
+	}
+}
+
 // What JSON cannot say is refused, not replaced.
 func TestArgumentsUTF8(t *testing.T) {
 	t.Parallel()

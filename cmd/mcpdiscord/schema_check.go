@@ -50,6 +50,9 @@ func exactNumbers(text string, arguments json.RawMessage) string {
 	return floats.ReplaceAllStringFunc(text, func(found string) string { return cmp.Or(exact[found], found) })
 }
 
+// misfits begins the reason where no argument alone is wrong.
+const misfits = "the arguments do not fit the tool: "
+
 // reason makes one line of what the validator says: the argument, and what is
 // wrong with it.
 func reason(text string) string {
@@ -70,7 +73,7 @@ func reason(text string) string {
 		why = "it is none of what is allowed"
 	}
 	if name == "" {
-		return "the arguments do not fit the tool: " + why
+		return misfits + why
 	}
 	return fmt.Sprintf("%s does not fit: %s", name, why)
 }
