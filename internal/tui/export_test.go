@@ -158,3 +158,8 @@ func (m *model) Edited(text string, err error) tea.Msg {
 }
 
 func (m *model) Draft() string { return m.form().draft }
+
+// Load loads the tools, and gives the message that says so.
+func (m *model) Load() tea.Msg { return m.load(paneTools)() }
+
+func Fuzzy(word, text string) (score int, at []int, ok bool) { return fuzzy(word, text) }

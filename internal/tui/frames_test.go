@@ -165,7 +165,8 @@ var scenes = []scene{
 	}},
 	{name: "result hostile", act: func(s *stage) {
 		s.settle()
-		s.press("G", "enter", "pgdown")
+		s.choose("hostile")
+		s.press("pgdown")
 	}},
 	{name: "failure", act: func(s *stage) {
 		s.settle()
@@ -184,6 +185,33 @@ var scenes = []scene{
 		s.press("6")
 	}},
 	{name: "log", act: func(s *stage) { s.some(); s.press("6") }},
+	{name: "palette", act: func(s *stage) {
+		s.settle()
+		s.press("ctrl+p")
+	}},
+	{name: "palette filtered", act: func(s *stage) {
+		s.settle()
+		s.press("ctrl+p")
+		s.write("gui")
+	}},
+	{name: "help", act: func(s *stage) {
+		s.settle()
+		s.press("?")
+	}},
+	{name: "help in a field", act: func(s *stage) {
+		s.settle()
+		s.choose("everything")
+		s.press("f1", "pgdown")
+	}},
+	{name: "filter fuzzy", act: func(s *stage) {
+		s.settle()
+		s.press("/")
+		s.write("gui")
+	}},
+	{name: "ungrouped", act: func(s *stage) {
+		s.settle()
+		s.press("o")
+	}},
 	{name: "quit asked", act: func(s *stage) {
 		s.settle()
 		s.press("ctrl+c")
@@ -241,6 +269,25 @@ func TestFrames(t *testing.T) {
 				golden.RequireEqual(t, frame+"\n"+cursor+"\n")
 			})
 		}
+	}
+}
+
+// TestPlainFrames draws some scenes for a terminal that shows ASCII alone, with nothing that moves.
+func TestPlainFrames(t *testing.T) {
+	t.Parallel()
+	for _, scene := range allScenes() {
+		if !slices.Contains([]string{"tools last", "form errors", "running", "login elsewhere", "history", "result", "result hostile", "help"}, scene.name) {
+			continue
+		}
+		t.Run(scene.name, func(t *testing.T) {
+			t.Parallel()
+			frame, cursor := frameOf(t, scene, setting{width: 80, height: 24, ascii: true, still: true})
+			checkFrame(t, frame, 80, 24)
+			if i := strings.IndexFunc(frame, func(r rune) bool { return r >= 0x7f }); i >= 0 {
+				t.Errorf("not ASCII: %q", frame[i:min(len(frame), i+20)])
+			}
+			golden.RequireEqual(t, frame+"\n"+cursor+"\n")
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -11,7 +12,7 @@ import (
 type keymap struct {
 	up, down, pageUp, pageDown, top, bottom key.Binding
 
-	open, filter, reload, back, again, edit, retry, background, signIn, copyURL, pasteURL, quit, interrupt key.Binding
+	open, filter, reload, back, again, edit, retry, background, signIn, copyURL, pasteURL, quit, interrupt, help, palette, group key.Binding
 
 	next, previous, submit, call, yes, no, keep, decline key.Binding
 }
@@ -39,6 +40,9 @@ func newKeymap() keymap {
 		copyURL:    bind("c", "copy the address", "c"),
 		pasteURL:   bind("p", "paste an address", "p"),
 		quit:       bind("q", "quit", "q"),
+		help:       bind("?", "help", "?"),
+		palette:    bind("ctrl+p", "commands", "ctrl+p"),
+		group:      bind("o", "groups", "o"),
 		interrupt:  bind("ctrl+c", "quit", "ctrl+c"),
 		next:       bind("enter", "next", "enter"),
 		previous:   bind("↑↓", "field", "up", "shift+tab"),
@@ -121,6 +125,9 @@ func (m *model) listHints(p *listPane) []key.Binding {
 	if p.filter.text != "" {
 		hints = append(hints, as(k.back, "esc", "clear filter"))
 	}
+	if p.headed {
+		hints = append(hints, as(k.group, "o", "without groups"))
+	}
 	return append(hints, k.quit)
 }
 
@@ -161,6 +168,14 @@ func (m *model) callHints(c *call) []key.Binding {
 // footer writes the hints that fit; the last one always does.
 func (m *model) footer(w int) string {
 	hints, gap := m.hints(), "   "
+	switch {
+	case m.palette != nil:
+		hints = []key.Binding{as(m.keys.open, "enter", "do it"), m.keys.up, as(m.keys.back, "esc", "close")}
+	case m.help != nil:
+		hints = []key.Binding{as(m.keys.up, "↑↓", "scroll"), as(m.keys.back, "esc", "close")}
+	case !m.inField():
+		hints = slices.Insert(hints, len(hints)-1, m.keys.help, m.keys.palette)
+	}
 	if w < 60 {
 		gap = "  "
 	}

@@ -185,13 +185,7 @@ func (m *model) pressLogin(msg tea.KeyPressMsg) tea.Cmd {
 	case l.typing:
 		return m.pressPaste(msg)
 	case key.Matches(msg, k.quit):
-		if m.session != nil {
-			return m.quit(nil)
-		}
-		if l.failed == nil {
-			m.cancelLogin()
-		}
-		return m.quit(l.err)
+		return m.leave()
 	case key.Matches(msg, k.back) && l.failed == nil:
 		m.cancelLogin()
 	case key.Matches(msg, k.back) && m.session != nil:
@@ -207,6 +201,18 @@ func (m *model) pressLogin(msg tea.KeyPressMsg) tea.Cmd {
 		l.typing = true
 	}
 	return nil
+}
+
+// leave quits. Without a connection the reason for that is the error.
+func (m *model) leave() tea.Cmd {
+	l := m.login
+	if l == nil || m.session != nil {
+		return m.quit(nil)
+	}
+	if l.failed == nil {
+		m.cancelLogin()
+	}
+	return m.quit(l.err)
 }
 
 // waits says whether it is the user's turn.

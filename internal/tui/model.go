@@ -29,6 +29,8 @@ type model struct {
 	program string
 	editor  []string // the user's, as a command
 	pager   []string // the same
+	still   bool     // no spinner moves
+	ascii   bool     // the terminal shows ASCII alone
 	color   bool
 
 	openFile, openURL func(string) error // nil: nothing opens them
@@ -61,6 +63,8 @@ type model struct {
 	asked     *question     // waits for an answer; nil: there is none
 	pasteTo   chan<- string // nil: no field for it
 	login     *login        // covers the panes; nil: it does not
+	palette   *palette      // covers the body; nil: it is closed
+	help      *help         // the same
 	err       error         // what Run returns
 }
 
@@ -92,6 +96,8 @@ func newModel(ctx context.Context, cfg Config) *model {
 
 		openFile: cfg.OpenFile, openURL: cfg.OpenURL,
 
+		still:  cfg.Still,
+		ascii:  cfg.ASCII,
 		color:  !cfg.NoColor,
 		theme:  newTheme(true, !cfg.NoColor),
 		keys:   newKeymap(),
@@ -159,6 +165,10 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		m.setCells(msg)
 	case tea.KeyPressMsg:
 		return m.press(msg)
+	case tea.MouseClickMsg:
+		return m.click(msg)
+	case tea.MouseWheelMsg:
+		return m.wheel(msg)
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case itemsMsg:
@@ -206,7 +216,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 
 // spin starts the next frame of the spinner where something runs and none is coming.
 func (m *model) spin() tea.Cmd {
-	if m.spinning || !m.busy() {
+	if m.still || m.spinning || !m.busy() {
 		return nil
 	}
 	m.spinning = true

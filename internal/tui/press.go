@@ -22,6 +22,17 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	}
 	p := m.here()
 	switch {
+	case m.palette != nil:
+		return m.pressPalette(msg)
+	case m.help != nil:
+		m.pressHelp(msg)
+		return nil
+	case key.Matches(msg, m.keys.palette):
+		m.openPalette()
+		return nil
+	case msg.String() == "f1", key.Matches(msg, m.keys.help) && !m.inField():
+		m.help = &help{}
+		return nil
 	case m.login != nil:
 		return m.pressLogin(msg)
 	case m.asking():
@@ -70,6 +81,16 @@ func (m *model) interrupt() tea.Cmd {
 	return nil
 }
 
+// inField says whether letters are text here.
+func (m *model) inField() bool {
+	if m.login != nil {
+		return m.login.typing
+	}
+	p := m.here()
+	v := p.view()
+	return m.filtering() || p.screen == screenForm || v != nil && v.strip != nil || m.asking() && m.asked.form != nil
+}
+
 // filtering says whether keys go to the filter of a list.
 func (m *model) filtering() bool {
 	l := m.listAt(m.pane)
@@ -100,6 +121,8 @@ func (m *model) pressList(msg tea.KeyPressMsg) tea.Cmd {
 		p.typing = true
 	case key.Matches(msg, k.back):
 		p.clear()
+	case key.Matches(msg, k.group) && m.pane == paneTools:
+		p.regroup()
 	case key.Matches(msg, k.reload):
 		return m.load(m.pane)
 	case key.Matches(msg, k.open):
@@ -139,6 +162,11 @@ func (m *model) paste(text string) tea.Cmd {
 		return m.do(p.call, v.paste(text))
 	}
 	switch {
+	case m.help != nil:
+	case m.palette != nil:
+		if m.palette.filter.insert(strings.Join(strings.Fields(text), " ")) {
+			m.palette.apply()
+		}
 	case m.login != nil:
 		if m.login.waits() && m.pasteTo != nil {
 			m.login.typing = m.login.paste.insert(strings.TrimSpace(text))

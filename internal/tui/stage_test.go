@@ -220,6 +220,7 @@ type setting struct {
 	signIns       bool // events and a field for the pasted address
 	dials         bool // there is no connection yet
 	open, browse  func(string) error
+	ascii, still  bool
 }
 
 // play runs a test on a stage, inside a bubble whose timers do not fire while it runs.
@@ -239,7 +240,7 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		s.session.release = make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, Now: func() time.Time { return s.now }, OpenFile: set.open, OpenURL: set.browse}
+		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, ASCII: set.ascii, Still: set.still, Now: func() time.Time { return s.now }, OpenFile: set.open, OpenURL: set.browse}
 		s.session.signIns = make(chan error)
 		questions := make(chan tui.Question)
 		ask := tui.Asks(questions)
@@ -351,7 +352,7 @@ var named = map[string]tea.KeyPressMsg{
 	"shift+tab": {Code: tea.KeyTab, Mod: tea.ModShift}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown},
 	"left": {Code: tea.KeyLeft}, "right": {Code: tea.KeyRight}, "home": {Code: tea.KeyHome}, "end": {Code: tea.KeyEnd},
 	"pgup": {Code: tea.KeyPgUp}, "pgdown": {Code: tea.KeyPgDown}, "backspace": {Code: tea.KeyBackspace},
-	"delete": {Code: tea.KeyDelete}, "space": {Code: tea.KeySpace, Text: " "}, " ": {Code: tea.KeySpace, Text: " "},
+	"delete": {Code: tea.KeyDelete}, "f1": {Code: tea.KeyF1}, "space": {Code: tea.KeySpace, Text: " "}, " ": {Code: tea.KeySpace, Text: " "},
 }
 
 func keyNamed(name string) tea.KeyPressMsg {

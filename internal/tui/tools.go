@@ -42,6 +42,8 @@ type item struct {
 	facts      []string // printable: the address, the type …
 	shape      shape
 	find       string // what the filter looks in, lower case
+
+	lowName, lowTitle string
 }
 
 func newItems(tools []client.Tool) []item {
@@ -64,6 +66,7 @@ func (it item) named(name, title, about string) item {
 	if it.name == "" {
 		it.name = "(no name)"
 	}
+	it.lowName, it.lowTitle = strings.ToLower(it.name), strings.ToLower(it.title)
 	it.find = strings.ToLower(it.name + "\n" + it.title + "\n" + strings.Join(it.facts, "\n") + "\n" + it.about)
 	return it
 }
@@ -102,9 +105,17 @@ func (it *item) markWord() string {
 	case it.kind == itemTemplate:
 		return "template"
 	case it.destructive():
-		return "may destroy"
+		return "may destroy" + it.reach()
 	case it.tool.ReadOnly:
-		return "read-only"
+		return "read-only" + it.reach()
+	}
+	return strings.TrimPrefix(it.reach(), ", ")
+}
+
+// reach says that a tool works on more than its own server, as far as that is said.
+func (it *item) reach() string {
+	if it.kind == itemTool && it.tool.OpenWorld {
+		return ", open-world"
 	}
 	return ""
 }
@@ -124,7 +135,7 @@ type listPane struct {
 func newTools() listPane {
 	return listPane{
 		heading: "Tools", none: "This server has no tools.", nothing: "No tool has all of these words.",
-		forms: map[formKey]*form{}, fetch: fetchTools,
+		forms: map[formKey]*form{}, fetch: fetchTools, list: list{grouped: true},
 	}
 }
 
@@ -234,34 +245,11 @@ type list struct {
 	hits   []int // indexes into items
 	cursor int   // index into hits
 	filter editor
-	typing bool // keys go to the filter
-}
+	words  []string // of the filter, lower case
+	typing bool     // keys go to the filter
 
-// apply finds the items that have every word of the filter; those with all of them in the name
-// come first, else the server's order stays.
-func (l *list) apply() {
-	words := strings.Fields(strings.ToLower(l.filter.text))
-	l.hits, l.cursor = l.hits[:0], 0
-	var others []int
-	for i := range l.items {
-		it := &l.items[i]
-		switch {
-		case hasAll(strings.ToLower(it.name), words):
-			l.hits = append(l.hits, i)
-		case hasAll(it.find, words):
-			others = append(others, i)
-		}
-	}
-	l.hits = slices.Concat(l.hits, others)
-}
-
-func hasAll(s string, words []string) bool {
-	for _, word := range words {
-		if !strings.Contains(s, word) {
-			return false
-		}
-	}
-	return true
+	grouped bool // wanted in groups
+	headed  bool // is in groups
 }
 
 // selected is the item under the cursor, nil if the filter leaves none.

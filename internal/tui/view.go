@@ -31,6 +31,7 @@ type body struct {
 func (m *model) View() tea.View {
 	v := tea.NewView("")
 	v.AltScreen = true
+	v.MouseMode = tea.MouseModeCellMotion
 	if m.tooSmall() {
 		sentence := fmt.Sprintf("Please make this window at least %d×%d; it is %d×%d.",
 			minWidth, minHeight, m.width, m.height)
@@ -52,6 +53,9 @@ func (m *model) View() tea.View {
 	rows = append(rows, m.rule(m.notice, b.corner), m.footer(m.width))
 	for i, row := range rows {
 		rows[i] = strings.TrimRight(fit(m.cells, row, m.width), " ")
+		if m.ascii {
+			rows[i] = inASCII(m.cells, rows[i])
+		}
 	}
 	v.SetContent(strings.Join(rows, "\n"))
 	if b.y >= 0 && b.y < m.bodyHeight() && b.x < m.width {
@@ -84,7 +88,12 @@ func (m *model) rule(left, right string) string {
 
 func (m *model) body() body {
 	w, h, p := m.width-2, m.bodyHeight(), m.here()
-	if m.login != nil {
+	switch {
+	case m.palette != nil:
+		return margin(m.paletteBody(w, h))
+	case m.help != nil:
+		return margin(m.helpBody(h))
+	case m.login != nil:
 		return margin(m.loginBody(w, h))
 	}
 	switch p.screen {
@@ -119,7 +128,11 @@ func (m *model) progress(what string, began time.Time) string {
 	frames := []rune(spinner)
 	t := &m.theme
 	seconds := int(m.clock.Sub(began).Seconds())
-	return t.accent.Render(string(frames[m.frame%len(frames)])) + " " +
+	frame := string(frames[m.frame%len(frames)])
+	if m.still {
+		frame = "…"
+	}
+	return t.accent.Render(frame) + " " +
 		t.strong.Render(what) + t.dim.Render(fmt.Sprintf("  %d s", seconds))
 }
 

@@ -93,14 +93,19 @@ func (m *model) listRows(l *listPane, w, h int) (rows []string, x, y int) {
 		}
 		return rows, x, y
 	}
-	top := window(l.cursor, len(l.hits), h-1)
-	for i := top; i < min(len(l.hits), top+h-1); i++ {
-		rows = append(rows, m.listRow(&l.items[l.hits[i]], i == l.cursor, w))
+	lines, cursor := l.lines()
+	top := window(cursor, len(lines), h-1)
+	for i := top; i < min(len(lines), top+h-1); i++ {
+		if hit := lines[i].hit; hit >= 0 {
+			rows = append(rows, m.listRow(&l.items[l.hits[hit]], l.words, i == cursor, w))
+		} else {
+			rows = append(rows, " "+t.dim.Render(fit(m.cells, lines[i].heading, w-1)))
+		}
 	}
 	return rows, x, y
 }
 
-func (m *model) listRow(it *item, selected bool, w int) string {
+func (m *model) listRow(it *item, words []string, selected bool, w int) string {
 	t := &m.theme
 	mark := it.mark()
 	switch {
@@ -111,9 +116,9 @@ func (m *model) listRow(it *item, selected bool, w int) string {
 	}
 	name := fit(m.cells, it.name, w-4-max(1, len(it.mark())))
 	if selected {
-		return ends(m.cells, " "+t.accent.Render("› "+name), mark, w)
+		return ends(m.cells, " "+t.accent.Render("› ")+t.lit(name, words, func(s string) string { return t.accent.Render(s) }), mark, w)
 	}
-	return ends(m.cells, "   "+t.plain.Render(name), mark, w)
+	return ends(m.cells, "   "+t.lit(name, words, func(s string) string { return t.plain.Render(s) }), mark, w)
 }
 
 // detailRows describes the selected item in w columns and h rows.

@@ -1,0 +1,98 @@
+package tui
+
+import tea "charm.land/bubbletea/v2"
+
+// bodyTop is the row in which the body begins, tabsRow that of the tabs.
+const tabsRow, bodyTop = 1, 2
+
+// wheelRows is how far one notch of the wheel scrolls.
+const wheelRows = 3
+
+// click shows a pane, or selects a row. On the selected row it does what Enter does.
+func (m *model) click(msg tea.MouseClickMsg) tea.Cmd {
+	m.notice = ""
+	if m.tooSmall() || msg.Button != tea.MouseLeft {
+		return nil
+	}
+	x, row := msg.X, msg.Y-bodyTop
+	switch {
+	case m.help != nil:
+		m.help = nil
+		return nil
+	case m.palette != nil:
+		return m.clickPalette(row)
+	case m.login != nil:
+		return nil
+	case msg.Y == tabsRow:
+		for _, tab := range m.tabs(m.width) {
+			if x >= tab.from && x < tab.to {
+				return m.goTo(tab.id)
+			}
+		}
+		return nil
+	case m.here().screen != screenList || row < 1 || row >= m.bodyHeight():
+		return nil
+	}
+	if l := m.listAt(m.pane); l != nil {
+		return m.clickList(l, x, row)
+	}
+	if m.pane == paneHistory {
+		n, h := len(m.calls), m.bodyHeight()
+		return m.clickRow(window(m.history.cursor, n, h-1)+row-1, n, &m.history.cursor)
+	}
+	return nil
+}
+
+func (m *model) clickList(l *listPane, x, row int) tea.Cmd {
+	h := m.bodyHeight()
+	if m.width < wideWidth {
+		h = max(3, h-4)
+	} else if x >= m.listWidth(&l.list) {
+		return nil
+	}
+	lines, cursor := l.lines()
+	at := window(cursor, len(lines), h-1) + row - 1
+	if !l.loaded || l.failed != nil || row >= h || at >= len(lines) || lines[at].hit < 0 {
+		return nil
+	}
+	l.typing = false
+	return m.clickRow(lines[at].hit, len(l.hits), &l.cursor)
+}
+
+func (m *model) clickPalette(row int) tea.Cmd {
+	p := m.palette
+	if row < 1 {
+		return nil
+	}
+	return m.clickRow(window(p.cursor, len(p.hits), m.bodyHeight()-1)+row-1, len(p.hits), &p.cursor)
+}
+
+// clickRow puts the cursor on a row, or opens it where the cursor is there already.
+func (m *model) clickRow(row, n int, cursor *int) tea.Cmd {
+	switch {
+	case row >= n:
+		return nil
+	case row == *cursor:
+		return m.press(keyPress("enter"))
+	}
+	*cursor = row
+	return nil
+}
+
+// wheel scrolls as the arrows do.
+func (m *model) wheel(msg tea.MouseWheelMsg) tea.Cmd {
+	var name string
+	switch msg.Button {
+	case tea.MouseWheelUp:
+		name = "up"
+	case tea.MouseWheelDown:
+		name = "down"
+	default:
+		return nil
+	}
+	var cmds []tea.Cmd
+	for range wheelRows {
+		cmds = append(cmds, m.press(keyPress(name)))
+	}
+	return tea.Batch(cmds...)
+}
