@@ -44,6 +44,8 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	desktop := client.BrowserEnvironment{Getenv: p.getenv}
 	questions := make(chan tui.Question)
 	cfg.Elicit = tui.Asks(questions)
+	exchanges := tui.NewExchanges()
+	cfg.Exchanges = exchanges.Tell
 	if cfg.OpenBrowser != nil {
 		cfg.OpenBrowser = func(ctx context.Context, url string) error {
 			return client.OpenBrowser(ctx, url, desktop)
@@ -55,7 +57,7 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	err := tui.Run(ctx, tui.Config{
 		Connect: conns.connect, Server: cfg.Server, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ,
 		Program: p.name, Editor: p.editor(), Still: t.still || p.getenv("TERM") == "dumb", ASCII: p.asciiTerminal(),
-		Events: events, Paste: pasted, Questions: questions, History: p.historyFile(o, cfg.Server), Pager: p.pager(),
+		Events: events, Paste: pasted, Questions: questions, Exchanges: exchanges, History: p.historyFile(o, cfg.Server), Pager: p.pager(),
 		OpenFile: func(path string) error { return client.OpenFile(ctx, path, desktop) },
 		OpenURL:  func(url string) error { return client.OpenBrowser(ctx, url, desktop) },
 	})

@@ -36,6 +36,7 @@ type call struct {
 	sent      *outline // the arguments, laid out
 	brief     string   // the same on one line, without secrets
 
+	info     bool // no call: something of the Inspector
 	past     bool // of an earlier run: without its result
 	withheld bool // of an earlier run, and without its secrets
 	faulty   bool // the answer is an error of the tool's own
@@ -184,6 +185,9 @@ func (m *model) shown(c *call) bool {
 
 // find is the call of an id, nil if it is not remembered.
 func (m *model) find(id int) *call {
+	if c := m.here().call; c != nil && c.info && c.id == id {
+		return c
+	}
 	for i := len(m.calls) - 1; i >= 0; i-- {
 		if m.calls[i].id == id {
 			return m.calls[i]

@@ -163,3 +163,10 @@ func (m *model) Draft() string { return m.form().draft }
 func (m *model) Load() tea.Msg { return m.load(paneTools)() }
 
 func Fuzzy(word, text string) (score int, at []int, ok bool) { return fuzzy(word, text) }
+
+// Kept counts the exchanges that are kept.
+func Kept(e *Exchanges) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.list)
+}

@@ -229,7 +229,7 @@ var sizes = [][2]int{{80, 24}, {120, 40}, {40, 12}}
 func frameOf(t *testing.T, scene scene, set setting) (frame, cursor string) {
 	t.Helper()
 	if scene.session != nil {
-		set.session = &session{tools: scene.session.tools, loadErr: scene.session.loadErr}
+		set.session = &session{tools: scene.session.tools, loadErr: scene.session.loadErr, identity: scene.session.identity, about: scene.session.about}
 	}
 	set.signIns, set.dials = scene.events || scene.dials, scene.dials
 	if scene.history != "" {

@@ -1,100 +1,358 @@
 package tui
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
-// inspector is the place in what is known of the connection.
+// inspector is what is known of the connection, and the place in it.
 type inspector struct {
-	top int // the first row that is shown
+	about     client.About
+	exchanges []client.HTTPExchange // the oldest first
+	cursor    int                   // among the facts that are no headings
+	leaving   bool                  // it is asked whether to sign out
+	job       job                   // renews, or signs out
 }
 
-// fact is one line that is known: a label and a value, both printable; without a value it is a
-// heading.
+// fact is one line that is known, printable. A heading has no value.
 type fact struct {
 	label, value string
-	bad          bool
+	warn         bool
+	json         json.RawMessage      // what the value is short for; nil: nothing
+	exchange     *client.HTTPExchange // nil: it is none
 }
 
-// identityFacts is who is signed in, where, and for how long.
-func (m *model) identityFacts() []fact {
-	id := m.identity
-	facts := []fact{{label: "Sign-in"}, {label: "user", value: who(id)}}
+type (
+	aboutMsg struct {
+		about    client.About
+		identity client.Identity
+	}
+	changedMsg struct {
+		id      int
+		done    string
+		failure string // the title of one
+		aboutMsg
+		err error
+	}
+)
+
+func newAbout(session Session) aboutMsg {
+	return aboutMsg{about: session.About(), identity: session.Identity()}
+}
+
+// look asks the session what is known.
+func (m *model) look() tea.Cmd {
+	session := m.session
+	if session == nil {
+		return nil
+	}
+	return func() tea.Msg { return newAbout(session) }
+}
+
+func change(ctx context.Context, session Session, id int, out bool) tea.Cmd {
+	return func() tea.Msg {
+		msg := changedMsg{id: id, done: "the access token is renewed", failure: "The access token could not be renewed"}
+		if out {
+			msg.done, msg.failure = "signed out", "The sign-out is not complete"
+			msg.err = session.SignOut(ctx)
+		} else {
+			msg.err = session.Renew(ctx)
+		}
+		msg.aboutMsg = newAbout(session)
+		return msg
+	}
+}
+
+func (m *model) gotAbout(msg aboutMsg) {
+	m.inspector.about, m.identity = msg.about, msg.identity
+	m.inspector.cursor = max(0, min(m.inspector.cursor, len(m.picks())-1))
+}
+
+// gotExchanges keeps the cursor where it is: exchanges come below the facts, the newest first.
+func (m *model) gotExchanges(msg exchangesMsg) tea.Cmd {
+	in := &m.inspector
+	if facts := len(m.picks()) - len(in.exchanges); in.cursor > facts && len(in.exchanges) > 0 {
+		in.cursor += added(in.exchanges, msg.list)
+	}
+	in.exchanges = msg.list
+	in.cursor = max(0, min(in.cursor, len(m.picks())-1))
+	if m.pane == paneInspector {
+		return tea.Batch(m.hearExchanges, m.look())
+	}
+	return m.hearExchanges
+}
+
+// added counts the exchanges that are new in a list.
+func added(before, now []client.HTTPExchange) int {
+	last := &before[len(before)-1]
+	for i := len(now) - 1; i >= 0; i-- {
+		if now[i].ID == last.ID && now[i].Began.Equal(last.Began) {
+			return len(now) - 1 - i
+		}
+	}
+	return 0
+}
+
+func (m *model) gotChanged(msg changedMsg) tea.Cmd {
+	if !m.inspector.job.done(msg.id) {
+		return nil
+	}
+	m.gotAbout(msg.aboutMsg)
+	if msg.err != nil {
+		f := m.failureOf(msg.failure, msg.err)
+		m.notice = f.title + ": " + f.message
+		m.note(toneBad, m.notice)
+		return nil
+	}
+	m.notice = msg.done
+	m.note(tonePlain, msg.done)
+	return nil
+}
+
+// facts is all that is known, in order.
+func (m *model) facts() []fact {
+	var facts []fact
 	add := func(label, value string) {
-		if value = oneLine(value, 1000); value != "" {
+		if value = oneLine(value, 8<<10); value != "" {
 			facts = append(facts, fact{label: label, value: value})
 		}
 	}
+	id, about := m.identity, &m.inspector.about
+	facts = append(facts, fact{label: "Sign-in"}, fact{label: "user", value: who(id)})
 	add("Discord ID", id.UserID)
 	add("scopes", strings.Join(id.Scopes, " "))
 	add("client ID", id.ClientID)
+	add("grant", id.Grant)
 	add("issuer", id.Issuer)
+	facts = append(facts, m.tokenFacts()...)
+	facts = append(facts, claimFacts(about.Claims, m.clock.Location())...)
+	facts = append(facts, fact{label: "Server"})
+	add("name", strings.TrimSpace(orElse(about.Title, about.Name)+" "+about.Version))
+	add("address", id.Server)
+	add("MCP", id.ProtocolVersion)
+	if len(about.Capabilities) > 0 {
+		facts = append(facts, fact{label: "can do", value: capabilityWords(about.Capabilities), json: about.Capabilities})
+	}
+	if about.Instructions != "" {
+		raw, _ := json.Marshal(about.Instructions)
+		facts = append(facts, fact{label: "says", value: oneLine(strings.Join(strings.Fields(about.Instructions), " "), 8<<10), json: raw})
+	}
+	if about.Resource != "" {
+		facts = append(facts, fact{label: "OAuth"})
+		add("resource", about.Resource)
+		add("authorize", about.AuthorizationEndpoint)
+		add("token", about.TokenEndpoint)
+		add("register", about.RegistrationEndpoint)
+		add("revoke", about.RevocationEndpoint)
+	}
+	if len(m.inspector.exchanges) > 0 {
+		facts = append(facts, fact{label: "HTTP exchanges"})
+	}
+	for i := len(m.inspector.exchanges) - 1; i >= 0; i-- {
+		facts = append(facts, fact{value: " ", exchange: &m.inspector.exchanges[i]})
+	}
+	return facts
+}
+
+func (m *model) tokenFacts() []fact {
+	id := m.identity
+	var facts []fact
 	if left, known := m.tokenLeft(); known {
-		facts = append(facts, fact{
-			label: "token", value: strings.TrimPrefix(left, "token ") + ", until " + id.Expiry.In(m.clock.Location()).Format("2006-01-02 15:04:05"),
-			bad: !id.Expiry.After(m.clock),
-		})
+		until := id.Expiry.In(m.clock.Location()).Format(time.DateTime)
+		facts = append(facts, fact{label: "token", value: strings.TrimPrefix(left, "token ") + ", until " + until, warn: !id.Expiry.After(m.clock)})
 	}
-	if id.Given {
-		add("token", "brought by you; it is not renewed")
-	}
-	return facts
-}
-
-// serverFacts is what is known of the server.
-func (m *model) serverFacts() []fact {
-	facts := []fact{{label: "Server"}, {label: "address", value: oneLine(m.identity.Server, 1000)}}
-	if v := oneLine(m.identity.ProtocolVersion, 40); v != "" {
-		facts = append(facts, fact{label: "MCP", value: v})
+	switch {
+	case id.Given:
+		facts = append(facts, fact{label: "renewal", value: "none: the token was brought by you"})
+	case m.inspector.about.Renewable:
+		facts = append(facts, fact{label: "renewal", value: "without you"})
 	}
 	return facts
 }
 
-// inspectorRows are all rows of the pane.
-func (m *model) inspectorRows(w int) []string {
-	t := &m.theme
-	var rows []string
-	for i, f := range append(m.identityFacts(), m.serverFacts()...) {
-		if f.value == "" {
-			if i > 0 {
-				rows = append(rows, "")
-			}
-			rows = append(rows, " "+t.strong.Render(f.label))
-			continue
-		}
-		style := t.plain
-		if f.bad {
-			style = t.warn
-		}
-		const label = 12
-		for n, row := range wrap(m.cells, f.value, max(10, w-label-4)) {
-			name := ""
-			if n == 0 {
-				name = f.label
-			}
-			rows = append(rows, "   "+t.dim.Render(pad(m.cells, name, label))+style.Render(row))
-		}
+// claimFacts are the claims of an access token, which nobody has verified here.
+func claimFacts(claims json.RawMessage, zone *time.Location) []fact {
+	names, values := members(claims)
+	if len(names) == 0 {
+		return nil
 	}
-	return rows
+	facts := []fact{{label: "Claims of the access token, not verified"}}
+	for i, name := range names[:min(len(names), 50)] {
+		var text string
+		if json.Unmarshal(values[i], &text) != nil {
+			text = string(values[i])
+		}
+		if seconds, err := strconv.ParseInt(text, 10, 64); err == nil && (name == "exp" || name == "iat" || name == "nbf" || name == "auth_time") {
+			text += " (" + time.Unix(seconds, 0).In(zone).Format(time.DateTime) + ")"
+		}
+		facts = append(facts, fact{label: oneLine(name, 40), value: orElse(oneLine(text, 8<<10), `""`), json: values[i]})
+	}
+	return facts
 }
 
-func (m *model) inspectorBody() body {
-	rows, h := m.inspectorRows(m.width), m.bodyHeight()
-	top := max(0, min(m.inspector.top, len(rows)-h))
-	return body{y: -1, rows: rows[top:min(len(rows), top+h)]}
+// capabilityWords names what a server declares.
+func capabilityWords(raw json.RawMessage) string {
+	names, _ := members(raw)
+	return orElse(oneLine(strings.Join(names, ", "), 500), "nothing")
 }
 
-func (m *model) pressInspector(msg tea.KeyPressMsg) {
-	n := len(m.inspectorRows(m.width))
-	if by, ok := m.keys.step(msg, m.bodyHeight()-1, n); ok {
-		m.inspector.top = max(0, min(m.inspector.top+by, n-m.bodyHeight()))
+// picks are the facts that can be selected.
+func (m *model) picks() []fact {
+	var picks []fact
+	for _, f := range m.facts() {
+		if f.value != "" {
+			picks = append(picks, f)
+		}
 	}
+	return picks
+}
+
+func (m *model) pressInspector(msg tea.KeyPressMsg) tea.Cmd {
+	k, in, picks := &m.keys, &m.inspector, m.picks()
+	if in.leaving {
+		in.leaving = false
+		if msg.String() == "y" && m.session != nil {
+			in.job.stop()
+			in.job = m.start()
+			return change(in.job.ctx, m.session, in.job.id, true)
+		}
+		return nil
+	}
+	if by, ok := k.step(msg, m.bodyHeight()-1, len(picks)); ok {
+		in.cursor = max(0, min(in.cursor+by, len(picks)-1))
+		return nil
+	}
+	switch {
+	case key.Matches(msg, k.open) && in.cursor < len(picks):
+		return m.show(&picks[in.cursor])
+	case key.Matches(msg, k.copyFact) && in.cursor < len(picks):
+		return m.copyFact(&picks[in.cursor])
+	case m.session == nil || in.job.cancel != nil:
+	case key.Matches(msg, k.renew) && m.identity.Issuer != "":
+		in.job = m.start()
+		return change(in.job.ctx, m.session, in.job.id, false)
+	case key.Matches(msg, k.signOut) && m.identity.Issuer != "":
+		in.leaving = true
+		m.notice = "sign out of " + host(m.identity.Server) + "?"
+	case key.Matches(msg, k.signIn) && m.identity.Issuer == "" && !m.identity.Given:
+		return m.signIn(nil, nil)
+	}
+	return nil
+}
+
+// show opens a fact in a viewer.
+func (m *model) show(f *fact) tea.Cmd {
+	c := &call{state: callAnswered, info: true, began: m.clock}
+	var res *client.Result
+	switch {
+	case f.exchange != nil:
+		sent, _ := exchangeWords(f.exchange, m.identity.Server)
+		c.item, c.took = &item{name: sent}, f.exchange.Took
+		res = exchangeResult(f.exchange)
+	case typeOf(f.json) == "object" || typeOf(f.json) == "array":
+		c.item, res = &item{name: f.label}, &client.Result{Structured: f.json}
+	default:
+		text := f.value
+		_ = json.Unmarshal(f.json, &text)
+		c.item, res = &item{name: f.label}, &client.Result{Content: []client.Content{{Type: "text", Text: text}}}
+	}
+	c.view = newViewer(c.item.name, res)
+	p := m.here()
+	p.call, p.screen, p.back = c, screenCall, screenList
+	return nil
+}
+
+func (m *model) copyFact(f *fact) tea.Cmd {
+	text, what := f.value, f.label
+	switch {
+	case f.exchange != nil:
+		text, what = f.exchange.URL, "the address"
+	case f.json != nil && json.Unmarshal(f.json, &text) != nil:
+		text = string(f.json)
+	}
+	a := copied(text, what)
+	m.notice = a.notice
+	if a.kind != actCopy {
+		return nil
+	}
+	return tea.SetClipboard(a.text)
 }
 
 func (m *model) inspectorHints() []key.Binding {
 	k := &m.keys
-	return []key.Binding{as(k.up, "↑↓", "scroll"), k.quit}
+	if m.inspector.leaving {
+		return []key.Binding{as(k.yes, "y", "sign out"), as(k.no, "n", "stay")}
+	}
+	hints := []key.Binding{as(k.open, "enter", "show"), k.copyFact}
+	switch {
+	case m.identity.Issuer != "":
+		hints = append(hints, k.renew, k.signOut)
+	case !m.identity.Given:
+		hints = append(hints, as(k.signIn, "s", "sign in"))
+	}
+	return append(hints, k.up, k.quit)
+}
+
+// inspectorBody shows the facts around the cursor.
+func (m *model) inspectorBody() body {
+	t, h := &m.theme, m.bodyHeight()
+	var rows []string
+	at, n := 0, 0
+	for i, f := range m.facts() {
+		if f.value == "" {
+			if i > 0 && h >= roomy {
+				rows = append(rows, "")
+			}
+			rows = append(rows, " "+t.strong.Render(fit(m.cells, f.label, m.width-2)))
+			continue
+		}
+		if n == m.inspector.cursor {
+			at = len(rows)
+		}
+		rows = append(rows, m.factRow(&f, n == m.inspector.cursor))
+		n++
+	}
+	b := body{y: -1, corner: fmt.Sprintf("%d of %d", m.inspector.cursor+1, n)}
+	top := window(at, len(rows), h)
+	if m.inspector.cursor == 0 {
+		top = 0 // with its heading
+	}
+	b.rows = rows[top:min(len(rows), top+h)]
+	return b
+}
+
+func (m *model) factRow(f *fact, selected bool) string {
+	t, w := &m.theme, m.width
+	lead, style := "   ", t.plain
+	if f.warn {
+		style = t.warn
+	}
+	if selected {
+		lead, style = " "+t.accent.Render("› "), t.accent
+	}
+	if f.exchange == nil {
+		label := min(12, w/4)
+		return lead + t.dim.Render(pad(m.cells, f.label, label)) + " " + style.Render(fit(m.cells, f.value, w-label-5))
+	}
+	sent, came := exchangeWords(f.exchange, m.identity.Server)
+	tone := t.dim
+	if f.exchange.Status >= 400 || f.exchange.Failed != "" {
+		tone = t.bad
+	}
+	right := tone.Render(came) + " "
+	at := ""
+	if w >= wideWidth {
+		at = t.dim.Render(f.exchange.Began.In(m.clock.Location()).Format(time.TimeOnly)) + " "
+	}
+	left := lead + at + style.Render(fit(m.cells, sent, max(8, w-m.cells.StringWidth(came)-m.cells.StringWidth(at)-6)))
+	return ends(m.cells, left, right, w)
 }

@@ -14,7 +14,7 @@ type keymap struct {
 
 	open, filter, reload, back, again, edit, retry, background, signIn, copyURL, pasteURL, quit, interrupt, help, palette, group key.Binding
 
-	next, previous, submit, call, yes, no, keep, decline key.Binding
+	next, previous, submit, call, yes, no, keep, decline, copyFact, renew, signOut key.Binding
 }
 
 func newKeymap() keymap {
@@ -51,6 +51,9 @@ func newKeymap() keymap {
 		yes:        bind("y", "call it", "y", "enter"),
 		no:         bind("n", "back", "n", "esc"),
 		decline:    bind("ctrl+r", "decline", "ctrl+r"),
+		copyFact:   bind("y", "copy", "y"),
+		renew:      bind("t", "renew the token", "t"),
+		signOut:    bind("o", "sign out", "o"),
 		keep:       bind("enter", "keep", "enter"),
 	}
 }
@@ -161,6 +164,9 @@ func (m *model) callHints(c *call) []key.Binding {
 		return c.view.hints()
 	}
 	own := c.view.hints()
+	if c.info {
+		return append(append([]key.Binding{own[0], k.back}, own[1:]...), as(k.up, "↑↓", "move"), k.quit)
+	}
 	hints := append([]key.Binding{own[0], k.back, k.again}, own[1:]...)
 	return append(hints, k.edit, as(k.up, "↑↓", "move"), k.quit)
 }

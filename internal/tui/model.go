@@ -54,18 +54,19 @@ type model struct {
 	log                       record
 	calls                     []*call // in the order in which they began
 
-	jobs      int // the id of the last job
-	frame     int // of the spinner
-	spinning  bool
-	quitAsked time.Time     // when Ctrl-C was pressed last
-	listen    tea.Cmd       // the next event of a sign-in
-	hear      tea.Cmd       // the next question of the server
-	asked     *question     // waits for an answer; nil: there is none
-	pasteTo   chan<- string // nil: no field for it
-	login     *login        // covers the panes; nil: it does not
-	palette   *palette      // covers the body; nil: it is closed
-	help      *help         // the same
-	err       error         // what Run returns
+	jobs          int // the id of the last job
+	frame         int // of the spinner
+	spinning      bool
+	quitAsked     time.Time     // when Ctrl-C was pressed last
+	listen        tea.Cmd       // the next event of a sign-in
+	hear          tea.Cmd       // the next question of the server
+	hearExchanges tea.Cmd       // the newest exchanges
+	asked         *question     // waits for an answer; nil: there is none
+	pasteTo       chan<- string // nil: no field for it
+	login         *login        // covers the panes; nil: it does not
+	palette       *palette      // covers the body; nil: it is closed
+	help          *help         // the same
+	err           error         // what Run returns
 }
 
 // job is something under way that can be stopped, and whose answer carries its id.
@@ -105,9 +106,10 @@ func newModel(ctx context.Context, cfg Config) *model {
 		height: defaultHeight,
 		pane:   paneTools,
 		tools:  newTools(), resources: newResources(), prompts: newPrompts(),
-		listen:  listen(ctx, cfg.Events),
-		hear:    hearQuestion(ctx, cfg.Questions),
-		pasteTo: cfg.Paste,
+		listen:        listen(ctx, cfg.Events),
+		hearExchanges: hearExchanges(ctx, cfg.Exchanges),
+		hear:          hearQuestion(ctx, cfg.Questions),
+		pasteTo:       cfg.Paste,
 	}
 	m.identity.Server = cfg.Server
 	if m.session != nil {
@@ -129,7 +131,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 
 // Init connects, or starts to load the tools; the first frame does not wait for that.
 func (m *model) Init() tea.Cmd {
-	cmds := []tea.Cmd{nextClock(), m.listen, m.hear, m.spin(), loadHistory(m.archive)}
+	cmds := []tea.Cmd{nextClock(), m.listen, m.hear, m.hearExchanges, m.spin(), loadHistory(m.archive)}
 	if m.session == nil {
 		cmds = append(cmds, m.dial())
 	} else {
@@ -199,6 +201,12 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.listen
 	case questionMsg:
 		return m.gotQuestion(msg)
+	case aboutMsg:
+		m.gotAbout(msg)
+	case changedMsg:
+		return m.gotChanged(msg)
+	case exchangesMsg:
+		return m.gotExchanges(msg)
 	case goneMsg:
 		m.asked = nil
 		return m.hear
@@ -225,7 +233,7 @@ func (m *model) spin() tea.Cmd {
 
 // busy says whether something is under way that somebody waits for.
 func (m *model) busy() bool {
-	return m.loading() || m.login != nil && m.login.failed == nil || m.inFlight() > 0
+	return m.loading() || m.inspector.job.cancel != nil || m.login != nil && m.login.failed == nil || m.inFlight() > 0
 }
 
 // setCells follows the renderer: grapheme clusters count as one once the terminal knows them.
@@ -314,6 +322,7 @@ func (m *model) quit(err error) tea.Cmd {
 	m.resources.job.stop()
 	m.prompts.job.stop()
 	m.link.ping.stop()
+	m.inspector.job.stop()
 	if m.login != nil {
 		m.login.job.stop()
 	}

@@ -90,6 +90,35 @@ var paneScenes = []scene{
 		s.settle()
 		s.press("5")
 	}},
+	{name: "inspector full", session: known(), act: func(s *stage) {
+		s.settle()
+		s.exchange()
+		s.press("5")
+	}},
+	{name: "inspector exchanges", session: known(), act: func(s *stage) {
+		s.settle()
+		s.exchange()
+		s.press("5", "G", "up")
+	}},
+	{name: "inspector exchange", session: known(), act: func(s *stage) {
+		s.settle()
+		s.exchange()
+		s.press("5", "G", "enter")
+	}},
+	{name: "inspector capabilities", session: known(), act: func(s *stage) {
+		s.settle()
+		s.press("5")
+		s.find("can do")
+		s.press("enter")
+	}},
+	{name: "sign out asked", session: known(), act: func(s *stage) {
+		s.settle()
+		s.press("5", "o")
+	}},
+	{name: "signed out", session: known(), act: func(s *stage) {
+		s.settle()
+		s.press("5", "o", "y")
+	}},
 }
 
 // past is a history on disk.

@@ -84,8 +84,7 @@ func (m *model) pressPane(msg tea.KeyPressMsg) tea.Cmd {
 	case paneHistory:
 		return m.pressHistory(msg)
 	case paneInspector:
-		m.pressInspector(msg)
-		return nil
+		return m.pressInspector(msg)
 	case paneLog:
 		m.pressLog(msg)
 		return nil
@@ -109,6 +108,9 @@ func (m *model) paneHints() []key.Binding {
 // goTo shows a pane. What it lists is loaded when it is first seen.
 func (m *model) goTo(id paneID) tea.Cmd {
 	m.pane = id
+	if id == paneInspector {
+		return m.look()
+	}
 	if p := m.listAt(id); p != nil && !p.loaded && p.failed == nil && p.job.cancel == nil {
 		return m.load(id)
 	}

@@ -219,6 +219,7 @@ func (m *model) pressCall(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	case c.state == callFailed && c.failure.signIn && key.Matches(msg, k.signIn):
 		return m.signIn(c.failure.scopes, c)
+	case c.info:
 	case key.Matches(msg, k.again), c.state == callFailed && key.Matches(msg, k.retry):
 		return m.again(c)
 	case key.Matches(msg, k.edit):

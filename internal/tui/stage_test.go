@@ -29,26 +29,48 @@ type session struct {
 	prompts   []client.Prompt
 	loadErr   error // once
 	pingErr   error
+	renewErr  error
 	dials     chan error // nil: connecting does not wait; else for what comes of it
 	signIns   chan error // the same of a sign-in
 	release   chan struct{}
 	elicit    func(e client.Elicitation) (client.Answer, error) // asks until the test ends
 	identity  client.Identity
+	about     client.About
 
 	mu    sync.Mutex // guards what follows
 	calls []string
 	ended []string // calls whose context ended
 }
 
-func (s *session) Identity() client.Identity { return s.identity }
+func (s *session) Identity() client.Identity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.identity
+}
 
 func (s *session) Capabilities() client.Capabilities {
 	return client.Capabilities{Tools: true, Resources: s.resources != nil, Prompts: s.prompts != nil}
 }
 
-func (s *session) Ping(context.Context) error    { return s.pingErr }
-func (s *session) Renew(context.Context) error   { return nil }
-func (s *session) SignOut(context.Context) error { return nil }
+func (s *session) About() client.About { return s.about }
+
+func (s *session) Ping(context.Context) error { return s.pingErr }
+
+func (s *session) Renew(context.Context) error {
+	s.heard("renew")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.identity.Expiry = s.identity.Expiry.Add(2 * time.Hour)
+	return s.renewErr
+}
+
+func (s *session) SignOut(context.Context) error {
+	s.heard("sign out")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.identity, s.about = client.Identity{Server: s.identity.Server}, client.About{}
+	return s.renewErr
+}
 
 func (s *session) SignIn(ctx context.Context, scopes []string) error {
 	s.mu.Lock()
@@ -202,14 +224,15 @@ func tools() []client.Tool {
 
 // stage drives a model by hand: keys go in, commands run until only timers are left.
 type stage struct {
-	t       *testing.T
-	m       *tui.Model
-	session *session
-	now     time.Time
-	answers chan tea.Msg
-	quit    bool
-	events  chan client.Event
-	pasted  chan string
+	t         *testing.T
+	m         *tui.Model
+	session   *session
+	now       time.Time
+	answers   chan tea.Msg
+	quit      bool
+	events    chan client.Event
+	pasted    chan string
+	exchanges *tui.Exchanges
 }
 
 type setting struct {
@@ -246,6 +269,8 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		ask := tui.Asks(questions)
 		s.session.elicit = func(e client.Elicitation) (client.Answer, error) { return ask(ctx, e) }
 		cfg.Questions = questions
+		s.exchanges = tui.NewExchanges()
+		cfg.Exchanges = s.exchanges
 		if cfg.OpenURL == nil {
 			cfg.OpenURL = func(url string) error {
 				s.session.heard("open " + url)

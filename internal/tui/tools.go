@@ -188,7 +188,7 @@ func (m *model) load(id paneID) tea.Cmd {
 
 // reload fetches what was fetched before, and what the pane at hand shows.
 func (m *model) reload() tea.Cmd {
-	var cmds []tea.Cmd
+	cmds := []tea.Cmd{m.look()}
 	for _, p := range panes {
 		if l := m.listAt(p.id); l != nil && (l.loaded || l.failed != nil || p.id == m.pane) {
 			cmds = append(cmds, m.load(p.id))

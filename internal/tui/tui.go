@@ -28,6 +28,7 @@ type Session interface {
 	Prompt(ctx context.Context, name string, arguments map[string]string) (*client.PromptResult, error)
 	Call(ctx context.Context, call client.Call) (*client.Result, error)
 	Identity() client.Identity
+	About() client.About
 	Ping(ctx context.Context) error
 	SignIn(ctx context.Context, scopes []string) error
 	Renew(ctx context.Context) error
@@ -63,6 +64,8 @@ type Config struct {
 	Events <-chan client.Event
 	// Questions are those of the server during calls, see Asks. nil: none come.
 	Questions <-chan Question
+	// Exchanges are those of the client over HTTP. nil: none are shown.
+	Exchanges *Exchanges
 	// Paste takes the address that a browser elsewhere ended at; nil: there is no field for it.
 	Paste chan<- string
 }

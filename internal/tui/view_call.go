@@ -141,6 +141,9 @@ func (m *model) goneBody(c *call, how string, w, h int) body {
 func (m *model) resultBody(c *call) body {
 	t, p := &m.theme, m.port(c)
 	took := "  " + elapsed(c.took)
+	if c.info && c.took == 0 {
+		took = ""
+	}
 	tabs := c.view.tabs(t, port{c: m.cells, w: p.w / 2})
 	room := p.w - m.cells.StringWidth(took+tabs) - 2
 	if tabs != "" {
