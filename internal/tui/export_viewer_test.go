@@ -2,6 +2,7 @@ package tui
 
 import (
 	"strings"
+	"unsafe"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -114,6 +115,17 @@ func Page(words []string, text string) (string, error) {
 	p.SetStderr(&out)
 	err := p.Run()
 	return out.String(), err
+}
+
+// Shares says whether the structured content and the data of the first part are pieces of the
+// answer, and no copies.
+func (v *Viewer) Shares() bool {
+	from := uintptr(unsafe.Pointer(unsafe.StringData(v.response)))
+	in := func(s string) bool {
+		at := uintptr(unsafe.Pointer(unsafe.StringData(s)))
+		return at >= from && at+uintptr(len(s)) <= from+uintptr(len(v.response))
+	}
+	return in(v.structured) && in(v.parts[0].data)
 }
 
 func (v *Viewer) Bytes() int { return v.bytes() }

@@ -23,13 +23,8 @@ type savedFile struct {
 // that was asked for; what is no file is never written to.
 func saveFile(job saveJob) savedFile {
 	out := savedFile{path: job.path}
-	info, err := os.Lstat(job.path)
-	switch {
-	case err == nil && !info.Mode().IsRegular():
+	if info, err := os.Lstat(job.path); err == nil && !info.Mode().IsRegular() {
 		out.err = errors.New("not saved: that is no file")
-		return out
-	case err == nil && !job.overwrite:
-		out.exists = true
 		return out
 	}
 	data, err := job.data()

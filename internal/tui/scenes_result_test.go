@@ -51,7 +51,7 @@ var resultScenes = []struct {
 	{name: "image", keys: "G up"},
 	{name: "link question", keys: "G o"},
 	{name: "save", keys: "s"},
-	{name: "save exists", keys: "s ctrl+u type:viewer_test.go enter"},
+	{name: "save exists", keys: "s ctrl+u type:testdata/there.txt enter"},
 	{name: "error", res: &client.Result{IsError: true, Structured: json.RawMessage(`{"code":50013}`), Content: textResult("Missing Permissions\nAsk an admin.").Content}},
 	{name: "empty", res: &client.Result{}},
 }

@@ -104,6 +104,7 @@ type search struct {
 	pattern
 	from int // the line at which it began
 	busy bool
+	mute bool // the matches are marked, and the cursor stays: the view was changed
 	done found
 	at   int // index of the hit that is shown; -1: none
 }
@@ -175,19 +176,27 @@ func (s *search) words() string {
 // startSearch opens the field.
 func (v *viewer) startSearch() {
 	v.strip = &strip{purpose: forSearch, editor: newEditor(v.search.text)}
-	v.search.from, v.search.at = 0, -1
+	v.search.from, v.search.at = v.line(), -1
+}
+
+// line is the node at which the view at hand is.
+func (v *viewer) line() int {
 	if v.shown == viewTable && v.table != nil {
-		v.search.from = int(v.table.lines[v.table.row])
-	} else if o := v.outline(); o != nil && o.flat {
-		v.search.from = o.top.line
-	} else if o != nil {
-		v.search.from = o.cursor
+		return int(v.table.lines[v.table.row])
 	}
+	o := v.outline()
+	switch {
+	case o == nil:
+		return 0
+	case o.flat:
+		return o.top.line
+	}
+	return o.cursor
 }
 
 // searchFor takes what was typed.
 func (v *viewer) searchFor(text string) action {
-	v.search.pattern = newPattern(text)
+	v.search.pattern, v.search.mute = newPattern(text), false
 	return v.look()
 }
 
@@ -228,8 +237,13 @@ func (v *viewer) gotFound(p port, f found) action {
 		f.hits = slices.DeleteFunc(f.hits, func(i int32) bool { return i <= first || i >= end })
 	}
 	v.search.done = f
+	if v.search.mute {
+		v.search.from = v.line()
+	}
 	v.search.at = f.firstFrom(v.search.from)
-	v.show(p)
+	if !v.search.mute {
+		v.show(p)
+	}
 	return action{}
 }
 

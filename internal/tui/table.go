@@ -9,8 +9,7 @@ import (
 
 const (
 	maxColumns = 200
-	maxCell    = 40  // columns of the window; a wider cell is cut
-	sampled    = 500 // rows whose cells decide how wide a column is
+	maxCell    = 40 // columns of the window; a wider cell is cut
 )
 
 // table is an array of objects, a row each, in columns by their keys in the order of the wire.
@@ -29,6 +28,7 @@ type column struct {
 	key   string // as received
 	name  string
 	width int
+	bytes int // of the longest value
 }
 
 // newTable lays an array out. It runs in a command.
@@ -54,7 +54,9 @@ func newTable(t *tree, root int) *table {
 				name := t.name(n)
 				tb.columns = append(tb.columns, column{key: key, name: name, width: min(maxCell, max(1, cells(0).StringWidth(name)))})
 			}
-			if c := &tb.columns[k]; len(tb.lines) <= sampled && c.width < maxCell {
+			// Of all rows, but only what is longer than any before is measured.
+			if c := &tb.columns[k]; c.width < maxCell && int(n.to-n.from) > c.bytes {
+				c.bytes = int(n.to - n.from)
 				c.width = min(maxCell, max(c.width, cells(0).StringWidth(tb.cell(cell))))
 			}
 		}
@@ -105,9 +107,21 @@ func (tb *table) goTo(p port, row int) {
 // slide moves the columns.
 func (tb *table) slide(by int) { tb.left = max(0, min(tb.left+by, len(tb.columns)-1)) }
 
+// choose moves the cursor to the row that node i is in, if it is in one.
+func (tb *table) choose(i int) {
+	if i > tb.root && i < int(tb.tree.nodes[tb.root].next) {
+		tb.row = tb.rowOf(i)
+	}
+}
+
+// rowOf is the row that begins at node i or last before it.
+func (tb *table) rowOf(i int) int {
+	return sort.Search(len(tb.lines), func(k int) bool { return int(tb.lines[k]) > i }) - 1
+}
+
 // reveal moves the cursor to the row that node i is in, and slides its column into sight.
 func (tb *table) reveal(p port, i int) {
-	row := sort.Search(len(tb.lines), func(k int) bool { return int(tb.lines[k]) > i }) - 1
+	row := tb.rowOf(i)
 	tb.goTo(p, row)
 	for cell := i; cell >= 0 && row >= 0; cell = int(tb.tree.nodes[cell].parent) {
 		if n := &tb.tree.nodes[cell]; n.parent == tb.lines[row] {

@@ -235,13 +235,14 @@ type built struct {
 // open changes the view. One that is not laid out yet is left to a command.
 func (v *viewer) open(w view) action {
 	v.shown = w
-	v.search.done, v.search.at = found{}, -1
+	v.search.done, v.search.at, v.search.mute = found{}, -1, true
 	if w == viewTable {
 		if at := v.tableNode(); v.table == nil || v.table.root != at {
 			t := v.outlines[viewTree].tree
 			v.table, v.root = nil, at
 			return action{kind: actWork, work: func() any { return built{view: w, table: newTable(t, at)} }}
 		}
+		v.table.choose(v.outlines[viewTree].cursor)
 		return v.look()
 	}
 	if v.outlines[w] != nil {
@@ -283,6 +284,7 @@ func (v *viewer) got(p port, answer any) action {
 			v.outlines[answer.view] = answer.outline
 		case answer.table.root == v.root:
 			v.table = answer.table
+			v.table.choose(v.outlines[viewTree].cursor)
 		}
 		return v.look()
 	case found:

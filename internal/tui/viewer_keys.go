@@ -191,9 +191,6 @@ func (v *viewer) hints() []key.Binding {
 	}
 	var hints []key.Binding
 	o := v.outline()
-	if v.search.text != "" {
-		hints = append(hints, own.next, own.previous)
-	}
 	switch {
 	case v.shown == viewTable:
 		hints = append(hints, as(own.toggle, "enter", "open row"), as(own.into, "←→", "columns"))
@@ -205,6 +202,9 @@ func (v *viewer) hints() []key.Binding {
 		hints = append(hints, as(own.toggle, "enter", "unfold"))
 	case o.holds(o.cursor):
 		hints = append(hints, as(own.toggle, "enter", "fold"))
+	}
+	if v.search.text != "" {
+		hints = append(hints, own.next, own.previous)
 	}
 	hints = append(hints, own.search)
 	for _, w := range v.views() {
