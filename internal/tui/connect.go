@@ -12,14 +12,16 @@ import (
 )
 
 const (
-	beatEvery  = 20 * time.Second // how often a quiet connection is tried
-	maxBackoff = 30 * time.Second // between two tries of one that is lost
+	beatEvery  = 20 * time.Second     // how often a quiet connection is tried
+	quickest   = time.Millisecond / 4 // a server that answers sooner was not asked
+	maxBackoff = 10 * time.Second     // between two tries of one that is lost
 )
 
 // link is how the connection stands.
 type link struct {
 	ping    job // tries it
 	lost    bool
+	ended   bool // the sign-in is over
 	tries   int
 	retryAt time.Time
 	heard   time.Time     // when the server answered last
@@ -85,9 +87,19 @@ func (m *model) gotConnected(msg connectedMsg) tea.Cmd {
 func (m *model) reached(err error) {
 	var known *client.Error
 	l := &m.link
+	if errors.As(err, &known) && known.Kind == client.KindAuth {
+		l.ended = known.SignIn && len(known.Scopes) == 0
+	} else if err == nil {
+		l.ended = false
+	}
 	switch {
-	case !errors.As(err, &known) || known.Kind != client.KindUnavailable:
+	case known == nil || known.Kind != client.KindUnavailable:
 		l.heard = m.clock
+		if l.lost {
+			l.lost = false
+			m.notice = "connected again"
+			m.note(tonePlain, m.notice)
+		}
 	case l.lost:
 	default:
 		l.lost, l.tries = true, 0
@@ -134,9 +146,6 @@ func (m *model) gotPong(msg pongMsg) tea.Cmd {
 	if !before {
 		return nil
 	}
-	l.lost = false
-	m.notice = "connected again"
-	m.note(tonePlain, m.notice)
 	return m.reload()
 }
 

@@ -161,7 +161,12 @@ func (m *model) loginFailed(title string, err error) {
 		f.hint += "; then press r to try again"
 	}
 	l.failed = &f
-	m.note(toneBad, title+": "+f.message)
+	if f.title == title {
+		title += ": " + f.message
+	} else {
+		title = f.title
+	}
+	m.note(toneBad, title)
 }
 
 // cancelLogin ends a sign-in; its outcome will be ignored.

@@ -29,6 +29,8 @@ func TestSignInStepByStep(t *testing.T) {
 		s.see("Waiting for you to sign in", "https://auth.example.com/authorize?client_id=mcpd")
 		s.press("c")
 		s.see("copied the address")
+		s.press("6")
+		s.see("Waiting for you")
 		s.press("p")
 		s.write("http://127.0.0.1:41234/callback?code=q")
 		s.press("enter")
@@ -155,6 +157,33 @@ func TestConnectionMendsItself(t *testing.T) {
 		s.session.pingErr = nil
 		s.tick(time.Second)
 		s.see("connected again", "Nelly", "8035")
+		if strings.Contains(s.frame(), "lost") {
+			t.Error("the connection is still lost")
+		}
+	})
+}
+
+func TestSignInEnds(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.session.pingErr = &client.Error{Kind: client.KindAuth, Message: "the sign-in has ended", SignIn: true}
+		s.tick(21 * time.Second)
+		s.see("sign-in has ended")
+		s.session.pingErr = nil
+		s.tick(21 * time.Second)
+		s.see("token 59 min")
+	})
+}
+
+// What gets through before the connection is tried again mends it, too.
+func TestListMendsConnection(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.lose()
+		s.session.pingErr = nil
+		s.press("r")
+		s.see("connected again")
+		s.tick(time.Minute)
 		if strings.Contains(s.frame(), "lost") {
 			t.Error("the connection is still lost")
 		}

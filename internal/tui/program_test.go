@@ -256,3 +256,40 @@ func TestNoCallAfterTheEnd(t *testing.T) {
 		t.Errorf("Call: %v", err)
 	}
 }
+
+// TestRunConnects draws before there is a connection, and waits at its end for one that is being
+// made.
+func TestRunConnects(t *testing.T) {
+	t.Parallel()
+	in, keys := io.Pipe()
+	defer keys.Close()
+	s := &screen{keys: keys, done: make(chan error, 1)}
+	begun, connected, ended := make(chan bool), make(chan bool), make(chan bool, 1)
+	connect := func(ctx context.Context) (tui.Session, error) {
+		begun <- true
+		select {
+		case <-connected:
+			return newLive(), nil
+		case <-ctx.Done():
+			ended <- true
+			return nil, ctx.Err()
+		}
+	}
+	go func() {
+		s.done <- tui.Run(t.Context(), tui.Config{Connect: connect, Server: "https://mcp.example.com/mcp", Input: in, Output: s})
+	}()
+	<-begun
+	s.wait(t, "Connecting to")
+	s.press(t, "\x1b")
+	<-ended
+	s.wait(t, "was canceled")
+	s.press(t, "r")
+	<-begun
+	connected <- true
+	s.wait(t, "Who is signed in")
+	s.press(t, "q")
+	if err := <-s.done; err != nil {
+		t.Error(err)
+	}
+	s.restored(t)
+}

@@ -58,6 +58,9 @@ func (m *model) standing(w int) []string {
 		return append(parts, t.dim.Render("not connected"))
 	}
 	parts = append(parts, t.strong.Render(fit(m.cells, who(m.identity), max(12, w/3))))
+	if m.link.ended {
+		return append(parts, t.warn.Render("sign-in has ended"))
+	}
 	if left, ok := m.tokenLeft(); ok {
 		style := t.dim
 		if !m.identity.Expiry.After(m.clock) {

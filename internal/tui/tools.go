@@ -211,7 +211,9 @@ func (m *model) gotItems(msg itemsMsg) {
 		m.note(toneBad, f.title+": "+f.message)
 		return
 	}
-	m.link.latency = msg.took
+	if msg.took >= quickest { // else the SDK had it
+		m.link.latency = msg.took
+	}
 	if p.loaded && m.notice == "" {
 		m.notice = fmt.Sprintf("%d %s", len(msg.items), what)
 	}
