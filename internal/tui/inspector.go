@@ -150,7 +150,7 @@ func (m *model) facts() []fact {
 		facts = append(facts, fact{label: "OAuth"})
 		add("resource", about.Resource)
 		add("authorize", about.AuthorizationEndpoint)
-		add("token", about.TokenEndpoint)
+		add("tokens", about.TokenEndpoint)
 		add("register", about.RegistrationEndpoint)
 		add("revoke", about.RevocationEndpoint)
 	}
@@ -302,31 +302,50 @@ func (m *model) inspectorHints() []key.Binding {
 	return append(hints, k.up, k.quit)
 }
 
-// inspectorBody shows the facts around the cursor.
-func (m *model) inspectorBody() body {
-	t, h := &m.theme, m.bodyHeight()
-	var rows []string
-	at, n := 0, 0
+// inspectorLine is a row of the pane: a fact, or nothing.
+type inspectorLine struct {
+	fact fact
+	pick int // -1: it cannot be selected
+}
+
+// inspectorLines are all rows, and the first that is shown.
+func (m *model) inspectorLines() (lines []inspectorLine, top int) {
+	h, at, n := m.bodyHeight(), 0, 0
 	for i, f := range m.facts() {
 		if f.value == "" {
 			if i > 0 && h >= roomy {
-				rows = append(rows, "")
+				lines = append(lines, inspectorLine{pick: -1})
 			}
-			rows = append(rows, " "+t.strong.Render(fit(m.cells, f.label, m.width-2)))
+			lines = append(lines, inspectorLine{f, -1})
 			continue
 		}
 		if n == m.inspector.cursor {
-			at = len(rows)
+			at = len(lines)
 		}
-		rows = append(rows, m.factRow(&f, n == m.inspector.cursor))
+		lines = append(lines, inspectorLine{f, n})
 		n++
 	}
-	b := body{y: -1, corner: fmt.Sprintf("%d of %d", m.inspector.cursor+1, n)}
-	top := window(at, len(rows), h)
 	if m.inspector.cursor == 0 {
-		top = 0 // with its heading
+		return lines, 0 // with its heading
 	}
-	b.rows = rows[top:min(len(rows), top+h)]
+	return lines, window(at, len(lines), h)
+}
+
+// inspectorBody shows the facts around the cursor.
+func (m *model) inspectorBody() body {
+	t, in := &m.theme, &m.inspector
+	lines, top := m.inspectorLines()
+	b := body{y: -1, corner: fmt.Sprintf("%d of %d", in.cursor+1, lines[len(lines)-1].pick+1)}
+	for _, l := range lines[top:min(len(lines), top+m.bodyHeight())] {
+		switch {
+		case l.pick >= 0:
+			b.rows = append(b.rows, m.factRow(&l.fact, l.pick == in.cursor))
+		case l.fact.label == "":
+			b.rows = append(b.rows, "")
+		default:
+			b.rows = append(b.rows, " "+t.strong.Render(fit(m.cells, l.fact.label, m.width-2)))
+		}
+	}
 	return b
 }
 

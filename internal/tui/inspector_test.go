@@ -84,6 +84,14 @@ func TestInspector(t *testing.T) {
 		s.see("POST https://mcp.example.com/mcp", "Accept: application/json", "401 after 12 ms, 60 bytes", "Www-Authenticate: Bearer")
 		s.press("esc", "y")
 		s.see("copied the address")
+		s.press("g")
+		s.click(10, 4) // the ID
+		s.see("› Discord ID")
+		s.click(10, 2) // a heading
+		s.see("› Discord ID")
+		s.click(10, 4)
+		s.see("✓ Discord ID")
+		s.press("esc")
 		s.press("4")
 		s.see("Nothing was called yet.")
 	})

@@ -36,6 +36,12 @@ func (m *model) click(msg tea.MouseClickMsg) tea.Cmd {
 	if l := m.listAt(m.pane); l != nil {
 		return m.clickList(l, x, row)
 	}
+	if m.pane == paneInspector {
+		if lines, top := m.inspectorLines(); top+row < len(lines) && lines[top+row].pick >= 0 {
+			return m.clickRow(lines[top+row].pick, len(lines), &m.inspector.cursor)
+		}
+		return nil
+	}
 	if m.pane == paneHistory {
 		n, h := len(m.calls), m.bodyHeight()
 		return m.clickRow(window(m.history.cursor, n, h-1)+row-1, n, &m.history.cursor)
