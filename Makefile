@@ -13,16 +13,17 @@ LDFLAGS := -s -w
 build: ## the program, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiscord ./cmd/mcpdiscord
 
-setup: ## what the tests need beside Go: gcc, a Secret Service, Chromium, Redis
+setup: ## what the tests need beside Go: gcc, a Secret Service, Chromium, Redis, tmux
 	@scripts/setup.sh
 
-test: setup ## everything, under the race detector; then a real keychain, browser and Redis
+test: setup ## everything, under the race detector; then a real keychain, browser, terminal and Redis
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 8m ./...
 	scripts/with-keyring.sh $(GO) test -tags keychain -count=1 -timeout 3m ./internal/tokencache
 	scripts/with-keyring.sh $(GO) test -tags keychain -run Keychain -count=1 -timeout 3m ./cmd/mcpdiscord
 	CGO_ENABLED=1 $(GO) test -race -tags redis -run RealRedis -count=1 -timeout 5m ./internal/store
 	$(GO) test -tags redis -run 'TestChaos|TestAttack12|TestAttack17' -parallel 16 -count=1 -timeout 5m ./cmd/mcpdiscord
 	$(GO) test -tags chromium -run Chromium -count=1 -timeout 3m ./cmd/mcpdiscord
+	$(GO) test -tags tmux -run Tmux -count=1 -timeout 3m ./cmd/mcpdiscord
 
 lint: ## formatted, tidy, linted; vetted and built for six targets
 	@diff="$$($(LINT) fmt --diff)"; [ -z "$$diff" ] || { head -n 40 <<<"$$diff"; echo "hint: make format" >&2; exit 1; }

@@ -21,6 +21,7 @@ else
   need secret-tool libsecret-tools
   need chromium chromium
   need redis-server redis-server
+  need tmux tmux
 fi
 [ "${#missing[@]}" -eq 0 ] && exit 0
 
