@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -97,12 +99,18 @@ func waitFor(t testing.TB, what string, condition func() bool) {
 	}
 }
 
+// freePort finds a port that is free, and that no other test gets by chance until
+// it is used: those that the system hands out are higher.
 func freePort(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(20_000+rand.IntN(12_000)))
+		if err != nil {
+			continue
+		}
+		defer listener.Close()
+		return portOf(listener.Addr())
 	}
-	defer listener.Close()
-	return portOf(listener.Addr())
+	t.Fatal("no port is free")
+	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 )
@@ -28,9 +29,9 @@ func TestWaitingOnTerminal(t *testing.T) {
 		args []string
 	}{
 		"call":                   {url, []string{"call", "anything", "--server", url}},
-		"connect":                {url, []string{"connect", url}},
+		"connect":                {url, []string{"connect", "--no-tui", url}},
 		"tools, login":           {url, []string{"tools", "--login", "--server", url}},
-		"connect, after sign-in": {door, []string{"connect", door}},
+		"connect, after sign-in": {door, []string{"connect", "--no-tui", door}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +52,7 @@ func TestWaitingOnTerminal(t *testing.T) {
 // While a person signs in, no server is waited for.
 func TestWaitingForPerson(t *testing.T) {
 	t.Parallel()
-	shown, _, code := onTerminal(t, "nothing", "connect", startServe(t, "--dev"), "--login-timeout", "2s")
+	shown, _, code := onTerminal(t, "nothing", "connect", "--no-tui", startServe(t, "--dev"), "--login-timeout", "2s")
 	if got := code(); got != exitAuth || !shown.shows("nobody signed in within 2s")() || shown.shows("waiting for")() {
 		t.Errorf("exit code %d\n%s", got, shown.text.String())
 	}
@@ -69,7 +70,11 @@ func onTerminal(t *testing.T, browser string, args ...string) (shown *screen, pr
 		}
 	}
 	return shown, press, func() int {
-		<-ended
+		select {
+		case <-ended:
+		case <-time.After(time.Minute):
+			t.Fatal("it has not ended after a minute")
+		}
 		_ = cmd.Wait()
 		return cmd.ProcessState.ExitCode()
 	}
