@@ -21,7 +21,7 @@ const module = "github.com/mcpdiscord/mcpdiscord/"
 var rooms = map[string][]string{
 	"cmd/mcpdiscord": {
 		"internal/authserver", "internal/client", "internal/discord", "internal/discord/emulator",
-		"internal/metrics", "internal/server", "internal/store", "internal/tokencache", "internal/tui",
+		"internal/metrics", "internal/schema", "internal/server", "internal/store", "internal/tokencache", "internal/tui",
 	},
 	"internal/server":           {"internal/authserver", "internal/discord"},
 	"internal/metrics":          {"internal/authserver", "internal/discord", "internal/server"},
@@ -33,7 +33,8 @@ var rooms = map[string][]string{
 	"internal/markup":           {},
 	"internal/client":           {"internal/tokencache"},
 	"internal/tokencache":       {},
-	"internal/tui":              {"internal/client"},
+	"internal/schema":           {},
+	"internal/tui":              {"internal/client", "internal/schema"},
 }
 
 // libraries lists the rooms that a library may be seen in; what is not listed
@@ -52,6 +53,7 @@ var libraries = map[string][]string{
 	"github.com/zalando/go-keyring":          {"internal/tokencache"},
 	"github.com/godbus/":                     {"internal/tokencache"},
 	"github.com/gofrs/flock":                 {"internal/tokencache"},
+	"github.com/google/jsonschema-go":        {"internal/schema"},
 	"charm.land/":                            {"internal/tui"},
 	"github.com/charmbracelet/":              {"internal/tui"},
 	"testing":                                {"internal/store/storetest"},

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // maxInput bounds what is read from stdin or a file for one call.
@@ -167,13 +168,22 @@ func buildArguments(tool client.Tool, words []word) (json.RawMessage, error) {
 		}
 	}
 	arguments := object(order, values)
-	switch reason := misfit(tool.InputSchema, arguments); {
-	case strings.HasPrefix(reason, misfits): // which the signature does not show
-		return nil, usageError(reason, "run {program} tools "+shellWord(tool.Name)+" to see its schema", nil)
-	case reason != "":
-		return nil, argumentError(tool, reason, "")
+	name, why := schema.Misfit(tool.InputSchema, arguments)
+	switch {
+	case why == "":
+		return arguments, nil
+	case name == "": // which the signature does not show
+		return nil, usageError(misfit(name, why), "run {program} tools "+shellWord(tool.Name)+" to see its schema", nil)
 	}
-	return arguments, nil
+	return nil, argumentError(tool, misfit(name, why), "")
+}
+
+// misfit is what [schema.Misfit] found, in words.
+func misfit(name, why string) string {
+	if name == "" {
+		return "the arguments do not fit the tool: " + why
+	}
+	return name + " does not fit: " + why
 }
 
 func argumentError(tool client.Tool, message, near string) error {

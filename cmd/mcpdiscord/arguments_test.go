@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // wordsOf are the arguments of a command line.
@@ -209,8 +210,8 @@ func FuzzSchema(f *testing.F) {
 	f.Add(`{"properties":{"n":{"anyOf":[{"type":"integer"},{"$ref":"#/properties/n"}]}}}`, "n=1")
 	f.Add(`{"properties":{"a":{"type":"string","pattern":"^(a|b)+$","minLength":3}},"required":["a","b"],"nullable":true}`, "a=@@x")
 	f.Add(`{"oneOf":[{"required":["a"]},{"$ref":"#/$defs/x"}],"$defs":{"x":{"properties":{"a":{"items":[{"const":1}],"minItems":9}}}}}`, `a:=[1]`)
-	f.Fuzz(func(t *testing.T, schema, arg string) {
-		tool := client.Tool{Name: "tool", InputSchema: json.RawMessage(schema)}
+	f.Fuzz(func(t *testing.T, document, arg string) {
+		tool := client.Tool{Name: "tool", InputSchema: json.RawMessage(document)}
 		_, _, _ = signature(tool), argumentTable(tool.InputSchema), exampleCall(tool)
 		if strings.Contains(arg, "=@") && !strings.Contains(arg, "=@@") {
 			return // a file of this machine
@@ -223,7 +224,7 @@ func FuzzSchema(f *testing.F) {
 		switch {
 		case err == nil && !json.Valid(arguments):
 			t.Errorf("%s makes %s", arg, arguments)
-		case err != nil && keywords(tool.InputSchema) == nil:
+		case err != nil && schema.Parse(tool.InputSchema) == nil:
 			t.Errorf("a schema that is none refuses %s: %v", arg, err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // errNoAnswer ends a dialog at the end of the input (Ctrl-D).
@@ -67,15 +68,15 @@ func (d *dialog) form(e client.Elicitation) (client.Answer, error) {
 			}
 		}
 		content := object(order, values)
-		reason := misfit(e.Schema, content)
-		if reason != "" {
-			d.p.note("%s", client.PrintableLine(reason))
+		name, why := schema.Misfit(e.Schema, content)
+		if why != "" {
+			d.p.note("%s", client.PrintableLine(misfit(name, why)))
 		} else {
 			d.p.note("This is the answer: %s", client.PrintableLine(string(content)))
 		}
 		prompt, letters := "Send it? (y)es, (e)dit, (d)ecline, (c)ancel: ", "yedc"
 		switch {
-		case reason != "":
+		case why != "":
 			prompt, letters = "(e)dit, (d)ecline, (c)ancel: ", "edc"
 		case len(list) == 0:
 			prompt, letters = "Agree? (y)es, (d)ecline, (c)ancel: ", "ydc"
@@ -134,9 +135,9 @@ type choice struct{ value, title string }
 
 // choicesOf are the choices of a property: enum with enumNames, oneOf or anyOf
 // with const and title, the same in the items of an array.
-func choicesOf(schema json.RawMessage, p property) []choice {
-	known := keywords(keywords(keywords(schema)["properties"])[p.name])
-	if items := keywords(known["items"]); items != nil {
+func choicesOf(form json.RawMessage, p property) []choice {
+	known := schema.Parse(schema.Parse(schema.Parse(form)["properties"])[p.name])
+	if items := schema.Parse(known["items"]); items != nil {
 		known = items
 	}
 	var values, titles []string
@@ -194,15 +195,16 @@ func typedAnswer(p property, choices []choice, line string) (json.RawMessage, er
 }
 
 // misfitOf checks one property alone.
-func misfitOf(schema json.RawMessage, name string, value json.RawMessage) string {
-	own, there := keywords(keywords(schema)["properties"])[name]
+func misfitOf(form json.RawMessage, name string, value json.RawMessage) string {
+	own, there := schema.Parse(schema.Parse(form)["properties"])[name]
 	if !there {
 		return ""
 	}
 	one := object([]string{"type", "properties"}, map[string]json.RawMessage{
 		"type": json.RawMessage(`"object"`), "properties": object([]string{name}, map[string]json.RawMessage{name: own}),
 	})
-	return strings.TrimPrefix(misfit(one, object([]string{name}, map[string]json.RawMessage{name: value})), name+" does not fit: ")
+	_, why := schema.Misfit(one, object([]string{name}, map[string]json.RawMessage{name: value}))
+	return why
 }
 
 // visit shows an address, and opens it on a yes alone.

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // exampleCall is a command line that fits the tool, as far as its schema says:
@@ -31,19 +32,19 @@ func exampleCall(tool client.Tool) string {
 
 // exampleWords are arguments that fit a schema. What the schema itself gives as
 // defaults and examples is preferred, where it fits.
-func exampleWords(schema json.RawMessage) []string {
+func exampleWords(raw json.RawMessage) []string {
 	var words []string
 	for _, own := range []bool{true, false} {
-		x := &exampler{schemaView: newSchemaView(schema), own: own}
+		x := &exampler{schemaView: newSchemaView(raw), own: own}
 		var order []string
 		values := map[string]json.RawMessage{}
 		words = nil
-		for _, p := range x.needed(schema) {
+		for _, p := range x.needed(raw) {
 			value := x.value(p.schema, maxNesting)
 			words = append(words, exampleWord(p, value))
 			order, values[p.name] = append(order, p.name), value
 		}
-		if misfit(schema, object(order, values)) == "" {
+		if _, why := schema.Misfit(raw, object(order, values)); why == "" {
 			break
 		}
 	}
@@ -78,12 +79,12 @@ type exampler struct {
 }
 
 // needed are the properties that an object must have.
-func (x *exampler) needed(schema json.RawMessage) []property {
-	list, _ := x.properties(schema)
+func (x *exampler) needed(raw json.RawMessage) []property {
+	list, _ := x.properties(raw)
 	var also []string
-	known := x.at(schema)
+	known := x.at(raw)
 	for _, keyword := range []string{"anyOf", "oneOf"} {
-		if branches := children(known[keyword]); len(branches) > 0 {
+		if branches := schema.Children(known[keyword]); len(branches) > 0 {
 			_ = json.Unmarshal(x.at(branches[0])["required"], &also)
 		}
 	}
@@ -129,16 +130,16 @@ func (x *exampler) value(schema json.RawMessage, depth int) json.RawMessage {
 
 // concrete is one of the schemas that a schema can be read as: all of allOf,
 // and the first branch of anyOf and oneOf that is not null.
-func (x *exampler) concrete(schema json.RawMessage, depth int) map[string]json.RawMessage {
-	known := x.at(schema)
+func (x *exampler) concrete(raw json.RawMessage, depth int) map[string]json.RawMessage {
+	known := x.at(raw)
 	if depth == 0 {
 		return known
 	}
-	for _, each := range children(known["allOf"]) {
+	for _, each := range schema.Children(known["allOf"]) {
 		known = merged(known, x.concrete(each, depth-1))
 	}
 	for _, keyword := range []string{"anyOf", "oneOf"} {
-		for _, each := range children(known[keyword]) {
+		for _, each := range schema.Children(known[keyword]) {
 			if branch := x.concrete(each, depth-1); string(branch["type"]) != `"null"` {
 				known = merged(known, branch)
 				break
@@ -188,7 +189,7 @@ const maxExampleItems = 16
 
 func (x *exampler) array(known map[string]json.RawMessage, depth int) json.RawMessage {
 	least, _ := strconv.Atoi(number(known["minItems"]))
-	first := children(known["prefixItems"])
+	first := schema.Children(known["prefixItems"])
 	items := []json.RawMessage{}
 	for i := 0; depth > 0 && i < min(least, maxExampleItems); i++ {
 		each := known["items"]

@@ -2,10 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
-	"strconv"
-	"strings"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // property is one argument of a tool, as far as its schema says.
@@ -38,6 +37,9 @@ type schemaView struct {
 	left     int // bytes that are read before no more is known
 }
 
+// maxReading bounds that.
+const maxReading = 8 << 20
+
 func newSchemaView(document json.RawMessage) *schemaView {
 	return &schemaView{document: document, left: maxReading}
 }
@@ -69,8 +71,8 @@ type gathering struct {
 
 // add takes the properties of one schema; of a branch that need not apply
 // nothing is required.
-func (g *gathering) add(schema json.RawMessage, applies bool, depth int) {
-	own, known := g.view.keywords(schema), g.view.at(schema)
+func (g *gathering) add(raw json.RawMessage, applies bool, depth int) {
+	own, known := g.view.keywords(raw), g.view.at(raw)
 	if depth == 0 || known == nil {
 		return
 	}
@@ -79,11 +81,11 @@ func (g *gathering) add(schema json.RawMessage, applies bool, depth int) {
 		g.properties(own, applies)
 	}
 	g.properties(known, applies)
-	for _, each := range children(known["allOf"]) {
+	for _, each := range schema.Children(known["allOf"]) {
 		g.add(each, applies, depth-1)
 	}
 	for _, keyword := range []string{"anyOf", "oneOf"} {
-		for _, each := range children(known[keyword]) {
+		for _, each := range schema.Children(known[keyword]) {
 			g.add(each, false, depth-1)
 		}
 	}
@@ -136,68 +138,45 @@ func isClosed(top map[string]json.RawMessage, n int) bool {
 // maxRefs bounds how many schemas lead to another one.
 const maxRefs = 8
 
-// keywords are those of a schema; nil for what is none.
-func keywords(schema json.RawMessage) (known map[string]json.RawMessage) {
-	_ = json.Unmarshal(schema, &known)
-	return known
-}
-
-// keywords is [keywords], as long as something is left to read.
-func (v *schemaView) keywords(schema json.RawMessage) map[string]json.RawMessage {
-	if v.left -= len(schema); v.left < 0 {
+// keywords are those of a schema, as long as something is left to read; nil for
+// what is none.
+func (v *schemaView) keywords(raw json.RawMessage) schema.Node {
+	if v.left -= len(raw); v.left < 0 {
 		return nil
 	}
-	return keywords(schema)
+	return schema.Parse(raw)
 }
 
 // at is a schema after its references to others in the same document.
-func (v *schemaView) at(schema json.RawMessage) map[string]json.RawMessage {
+func (v *schemaView) at(raw json.RawMessage) schema.Node {
 	for range maxRefs {
-		known := v.keywords(schema)
-		var ref string
-		if json.Unmarshal(known["$ref"], &ref) != nil || ref == "" {
+		known := v.keywords(raw)
+		ref := known.Text("$ref")
+		if ref == "" {
 			return known
 		}
 		v.left -= len(v.document)
-		if schema = pointedAt(v.document, ref); schema == nil {
+		if raw = schema.At(v.document, ref); raw == nil {
 			return known
 		}
 	}
 	return nil
 }
 
-// pointedAt follows a reference within a document (RFC 6901); nil for any other.
-func pointedAt(document json.RawMessage, ref string) json.RawMessage {
-	path, local := strings.CutPrefix(ref, "#")
-	if !local || path != "" && path[0] != '/' {
-		return nil
-	}
-	for _, step := range strings.Split(path, "/")[1:] {
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-		var list []json.RawMessage
-		if i, err := strconv.Atoi(step); err == nil && json.Unmarshal(document, &list) == nil && i >= 0 && i < len(list) {
-			document = list[i]
-		} else {
-			document = keywords(document)[step]
-		}
-	}
-	return document
-}
-
 // domain is what a schema allows: what it says itself and all of allOf and one
 // of anyOf or oneOf.
-func (v *schemaView) domain(schema json.RawMessage, depth int) domain {
-	known := v.at(schema)
+func (v *schemaView) domain(raw json.RawMessage, depth int) domain {
+	known := v.at(raw)
 	if depth == 0 || known == nil {
 		return domain{}
 	}
 	d := ownDomain(known)
-	for _, each := range children(known["allOf"]) {
+	for _, each := range schema.Children(known["allOf"]) {
 		d = d.and(v.domain(each, depth-1))
 	}
 	for _, keyword := range []string{"anyOf", "oneOf"} {
 		var either domain
-		for i, each := range children(known[keyword]) {
+		for i, each := range schema.Children(known[keyword]) {
 			if one := v.domain(each, depth-1); i == 0 {
 				either = one
 			} else {
@@ -206,7 +185,7 @@ func (v *schemaView) domain(schema json.RawMessage, depth int) domain {
 		}
 		d = d.and(either)
 	}
-	if nullable(known) && d.types != nil && !slices.Contains(d.types, "null") {
+	if known.Nullable() && d.types != nil && !slices.Contains(d.types, "null") {
 		d = d.or(domain{types: []string{"null"}, free: []string{"null"}})
 	}
 	return d
@@ -220,7 +199,7 @@ func ownDomain(known map[string]json.RawMessage) (d domain) {
 	} else {
 		_ = json.Unmarshal(known["type"], &d.types)
 	}
-	if slices.ContainsFunc(d.types, isOdd) {
+	if slices.ContainsFunc(d.types, func(name string) bool { return !schema.IsType(name) }) {
 		return domain{}
 	}
 	if len(d.types) == 0 {
@@ -291,29 +270,4 @@ func union(a, b []string) []string {
 		}
 	}
 	return all
-}
-
-// isOdd says whether a type is none of JSON Schema's.
-func isOdd(name string) bool {
-	switch name {
-	case "string", "number", "integer", "boolean", "object", "array", "null":
-		return false
-	}
-	return true
-}
-
-// nullable is a schema in the words of OpenAPI.
-func nullable(known map[string]json.RawMessage) bool { return string(known["nullable"]) == "true" }
-
-// children are the values in an object or an array, by name or as they stand.
-func children(node json.RawMessage) []json.RawMessage {
-	var list []json.RawMessage
-	if json.Unmarshal(node, &list) == nil {
-		return list
-	}
-	named := keywords(node)
-	for _, name := range slices.Sorted(maps.Keys(named)) {
-		list = append(list, named[name])
-	}
-	return list
 }

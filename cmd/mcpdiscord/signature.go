@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // signature is a tool as one line: name(argument: type, argument?: type).
@@ -110,10 +111,10 @@ func (v *schemaView) typeName(schema json.RawMessage, types []string) string {
 
 // core is a schema with what its references say and, where it has a single
 // branch beside null, with what that one says.
-func (v *schemaView) core(schema json.RawMessage) map[string]json.RawMessage {
-	known := v.at(schema)
+func (v *schemaView) core(raw json.RawMessage) map[string]json.RawMessage {
+	known := v.at(raw)
 	for _, keyword := range []string{"anyOf", "oneOf", "allOf"} {
-		branches := slices.DeleteFunc(children(known[keyword]), func(branch json.RawMessage) bool {
+		branches := slices.DeleteFunc(schema.Children(known[keyword]), func(branch json.RawMessage) bool {
 			return string(v.keywords(branch)["type"]) == `"null"`
 		})
 		if len(branches) == 1 {

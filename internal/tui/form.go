@@ -2,8 +2,11 @@ package tui
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"time"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // form is what the user has entered for one tool, prompt, address or question. It lives as long as
@@ -145,7 +148,8 @@ func (f *form) arguments() (json.RawMessage, bool) {
 	}
 	raw := f.sent()
 	if !anyway {
-		if f.misfit = misfit(f.shape.schema, raw); f.misfit != "" {
+		if name, why := schema.Misfit(f.shape.schema, raw); why != "" {
+			f.misfit = oneLine(cmp.Or(name, "it")+" does not fit the schema: "+why, 300)
 			if f.shape.hides { // the validator quotes values
 				f.misfit = "the arguments do not fit the schema"
 			}

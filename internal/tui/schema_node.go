@@ -321,18 +321,6 @@ func parts(raw json.RawMessage) node {
 	return n
 }
 
-// pointed follows a reference within a document (RFC 6901); nil for any other.
-func pointed(document json.RawMessage, ref string) json.RawMessage {
-	path, local := strings.CutPrefix(ref, "#")
-	if !local || path != "" && path[0] != '/' {
-		return nil
-	}
-	for _, step := range strings.Split(path, "/")[1:] {
-		document = parts(document)[tilde.Replace(step)]
-	}
-	return document
-}
-
 var tilde = strings.NewReplacer("~1", "/", "~0", "~")
 
 // choices lists the values of an enum, a const, or an anyOf of constants.

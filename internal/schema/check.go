@@ -1,4 +1,4 @@
-package main
+package schema
 
 import (
 	"bytes"
@@ -12,33 +12,34 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// misfit checks the arguments against the whole schema and says what does not
-// fit; "" where nothing is known to. A schema that cannot be used checks
-// nothing.
-func misfit(schema, arguments json.RawMessage) string {
+// Misfit checks a value against a whole schema and says in one line why it does
+// not fit, and which member of the value is to blame, "" where that is none
+// alone. Without a why it fits, as far as is known: a schema that cannot be used
+// checks nothing.
+func Misfit(document, value json.RawMessage) (member, why string) {
 	var s jsonschema.Schema
-	var value any
-	if !usable(schema) || json.Unmarshal(schema, &s) != nil || json.Unmarshal(arguments, &value) != nil {
-		return ""
+	var decoded any
+	if !usable(document) || json.Unmarshal(document, &s) != nil || json.Unmarshal(value, &decoded) != nil {
+		return "", ""
 	}
 	resolved, err := s.Resolve(nil)
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	if err := resolved.Validate(value); err != nil {
-		return reason(exactNumbers(err.Error(), arguments))
+	if err := resolved.Validate(decoded); err != nil {
+		return reason(exactNumbers(err.Error(), value))
 	}
-	return ""
+	return "", ""
 }
 
 // floats are numbers as the validator prints large ones.
 var floats = regexp.MustCompile(`-?\d(?:\.\d+)?e[+-]\d+`)
 
-// exactNumbers puts the digits back that the arguments have and the validator
-// does not print.
-func exactNumbers(text string, arguments json.RawMessage) string {
+// exactNumbers puts the digits back that the value has and the validator does
+// not print.
+func exactNumbers(text string, value json.RawMessage) string {
 	exact := map[string]string{}
-	dec := json.NewDecoder(bytes.NewReader(arguments))
+	dec := json.NewDecoder(bytes.NewReader(value))
 	dec.UseNumber()
 	for token, err := dec.Token(); err == nil; token, err = dec.Token() {
 		if n, ok := token.(json.Number); ok {
@@ -50,32 +51,25 @@ func exactNumbers(text string, arguments json.RawMessage) string {
 	return floats.ReplaceAllStringFunc(text, func(found string) string { return cmp.Or(exact[found], found) })
 }
 
-// misfits begins the reason where no argument alone is wrong.
-const misfits = "the arguments do not fit the tool: "
-
-// reason makes one line of what the validator says: the argument, and what is
+// reason makes one line of what the validator says: the member, and what is
 // wrong with it.
-func reason(text string) string {
+func reason(text string) (member, why string) {
 	text, _, _ = strings.Cut(text, "\n")
 	parts := strings.Split(text, ": ")
-	name := ""
 	for len(parts) > 1 && strings.HasPrefix(parts[0], "validating ") {
-		if _, rest, found := strings.Cut(parts[0], "/properties/"); found && name == "" {
-			name, _, _ = strings.Cut(rest, "/")
+		if _, rest, found := strings.Cut(parts[0], "/properties/"); found && member == "" {
+			member, _, _ = strings.Cut(rest, "/")
 		}
 		parts = parts[1:]
 	}
-	why := strings.Join(parts, ": ")
+	why = strings.Join(parts, ": ")
 	if _, choices, found := strings.Cut(why, "does not equal any of: "); found {
 		why = "it is none of " + choices
 	}
 	if strings.Contains(why, "<anonymous") {
 		why = "it is none of what is allowed"
 	}
-	if name == "" {
-		return misfits + why
-	}
-	return fmt.Sprintf("%s does not fit: %s", name, why)
+	return member, why
 }
 
 // maxReading bounds what is read to find out whether a schema can be used, in
@@ -87,21 +81,21 @@ const maxReading = 8 << 20
 // value, or would take longer than anybody waits; nor where it has types that
 // are none, dynamic references, or some into other documents.
 func usable(document json.RawMessage) bool {
-	r := &schemaReader{document: document, left: maxReading}
-	return keywords(document) != nil && r.walk(document)
+	r := &reader{document: document, left: maxReading}
+	return Parse(document) != nil && r.walk(document)
 }
 
-type schemaReader struct {
+type reader struct {
 	document json.RawMessage
 	left     int // bytes
 }
 
 // walk looks at each schema of the document.
-func (r *schemaReader) walk(node json.RawMessage) bool {
-	if !r.inPlace(node, nil) {
+func (r *reader) walk(schema json.RawMessage) bool {
+	if !r.inPlace(schema, nil) {
 		return false
 	}
-	for _, each := range children(node) {
+	for _, each := range Children(schema) {
 		if !r.walk(each) {
 			return false
 		}
@@ -110,40 +104,39 @@ func (r *schemaReader) walk(node json.RawMessage) bool {
 }
 
 // inPlace follows all schemas that the same value is checked against.
-func (r *schemaReader) inPlace(schema json.RawMessage, refs []string) bool {
+func (r *reader) inPlace(schema json.RawMessage, refs []string) bool {
 	if r.left -= len(schema); r.left < 0 {
 		return false
 	}
-	known := keywords(schema)
-	if known == nil {
+	n := Parse(schema)
+	if n == nil {
 		return true
 	}
-	if nullable(known) || otherCase(known) {
+	if n.Nullable() || n.otherCase() {
 		return false // of the first the validator does not know
 	}
-	if known["$dynamicRef"] != nil || known["$recursiveRef"] != nil || known["$id"] != nil && len(schema) < len(r.document) {
+	if n["$dynamicRef"] != nil || n["$recursiveRef"] != nil || n["$id"] != nil && len(schema) < len(r.document) {
 		return false // $id: references count from there
 	}
-	var name, ref string
-	if json.Unmarshal(known["type"], &name) == nil && isOdd(name) {
+	if name := n.Text("type"); name != "" && !IsType(name) {
 		return false
 	}
-	if json.Unmarshal(known["$ref"], &ref) == nil {
+	if ref := n.Text("$ref"); ref != "" {
 		r.left -= len(r.document)
-		target := pointedAt(r.document, ref)
+		target := At(r.document, ref)
 		if target == nil || slices.Contains(refs, ref) || !r.inPlace(target, append(slices.Clip(refs), ref)) {
 			return false
 		}
 	}
 	for _, keyword := range []string{"allOf", "anyOf", "oneOf", "dependentSchemas", "dependencies"} {
-		for _, each := range children(known[keyword]) {
+		for _, each := range Children(n[keyword]) {
 			if !r.inPlace(each, refs) {
 				return false
 			}
 		}
 	}
 	for _, keyword := range []string{"not", "if", "then", "else"} {
-		if !r.inPlace(known[keyword], refs) {
+		if !r.inPlace(n[keyword], refs) {
 			return false
 		}
 	}
@@ -157,8 +150,8 @@ var followed = []string{
 
 // otherCase says whether a schema has one of them in other letters: to the
 // validator AnyOf is anyOf, as encoding/json has it.
-func otherCase(known map[string]json.RawMessage) bool {
-	for name, value := range known {
+func (n Node) otherCase() bool {
+	for name, value := range n {
 		for _, keyword := range followed {
 			if name == keyword || !strings.EqualFold(name, keyword) {
 				continue
