@@ -44,6 +44,13 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	desktop := client.BrowserEnvironment{Getenv: p.getenv}
 	questions := make(chan tui.Question)
 	cfg.Elicit = tui.Asks(questions)
+	updates := make(chan string, 64)
+	cfg.Updated = func(uri string) {
+		select {
+		case updates <- uri:
+		default: // more than anybody reads
+		}
+	}
 	exchanges := tui.NewExchanges()
 	cfg.Exchanges = exchanges.Tell
 	if cfg.OpenBrowser != nil {
@@ -57,7 +64,7 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	err := tui.Run(ctx, tui.Config{
 		Connect: conns.connect, Server: cfg.Server, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ,
 		Program: p.name, Editor: p.editor(), Still: t.still || p.getenv("TERM") == "dumb", ASCII: p.asciiTerminal(),
-		Events: events, Paste: pasted, Questions: questions, Exchanges: exchanges, History: p.historyFile(o, cfg.Server), Pager: p.pager(),
+		Events: events, Paste: pasted, Questions: questions, Exchanges: exchanges, Updates: updates, History: p.historyFile(o, cfg.Server), Pager: p.pager(),
 		OpenFile: func(path string) error { return client.OpenFile(ctx, path, desktop) },
 		OpenURL:  func(url string) error { return client.OpenBrowser(ctx, url, desktop) },
 	})

@@ -14,7 +14,7 @@ type keymap struct {
 
 	open, filter, reload, back, again, edit, retry, background, signIn, copyURL, pasteURL, quit, interrupt, help, palette, group key.Binding
 
-	next, previous, submit, call, yes, no, keep, decline, copyFact, renew, signOut key.Binding
+	next, previous, submit, call, yes, no, keep, decline, copyFact, renew, signOut, watch key.Binding
 }
 
 func newKeymap() keymap {
@@ -51,6 +51,7 @@ func newKeymap() keymap {
 		yes:        bind("y", "call it", "y", "enter"),
 		no:         bind("n", "back", "n", "esc"),
 		decline:    bind("ctrl+r", "decline", "ctrl+r"),
+		watch:      bind("w", "watch", "w"),
 		copyFact:   bind("y", "copy", "y"),
 		renew:      bind("t", "renew the token", "t"),
 		signOut:    bind("o", "sign out", "o"),
@@ -124,6 +125,9 @@ func (m *model) listHints(p *listPane) []key.Binding {
 		hints[0] = as(k.open, "enter", "fill in")
 	default:
 		hints[0] = as(k.open, "enter", it.deed())
+	}
+	if it := p.selected(); it != nil && it.watchable {
+		hints = append(hints, k.watch)
 	}
 	if p.filter.text != "" {
 		hints = append(hints, as(k.back, "esc", "clear filter"))

@@ -61,6 +61,7 @@ type model struct {
 	listen        tea.Cmd       // the next event of a sign-in
 	hear          tea.Cmd       // the next question of the server
 	hearExchanges tea.Cmd       // the newest exchanges
+	hearUpdate    tea.Cmd       // the next change of a resource
 	asked         *question     // waits for an answer; nil: there is none
 	pasteTo       chan<- string // nil: no field for it
 	login         *login        // covers the panes; nil: it does not
@@ -108,6 +109,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 		tools:  newTools(), resources: newResources(), prompts: newPrompts(),
 		listen:        listen(ctx, cfg.Events),
 		hearExchanges: hearExchanges(ctx, cfg.Exchanges),
+		hearUpdate:    hearUpdate(ctx, cfg.Updates),
 		hear:          hearQuestion(ctx, cfg.Questions),
 		pasteTo:       cfg.Paste,
 	}
@@ -131,7 +133,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 
 // Init connects, or starts to load the tools; the first frame does not wait for that.
 func (m *model) Init() tea.Cmd {
-	cmds := []tea.Cmd{nextClock(), m.listen, m.hear, m.hearExchanges, m.spin(), loadHistory(m.archive)}
+	cmds := []tea.Cmd{nextClock(), m.listen, m.hear, m.hearExchanges, m.hearUpdate, m.spin(), loadHistory(m.archive)}
 	if m.session == nil {
 		cmds = append(cmds, m.dial())
 	} else {
@@ -201,6 +203,10 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.listen
 	case questionMsg:
 		return m.gotQuestion(msg)
+	case watchedMsg:
+		m.gotWatched(msg)
+	case updatedMsg:
+		return m.gotUpdated(msg)
 	case aboutMsg:
 		m.gotAbout(msg)
 	case changedMsg:

@@ -125,6 +125,10 @@ func (m *model) pressList(msg tea.KeyPressMsg) tea.Cmd {
 		p.regroup()
 	case key.Matches(msg, k.reload):
 		return m.load(m.pane)
+	case key.Matches(msg, k.watch):
+		if it := p.selected(); it != nil && it.watchable {
+			return m.watch(it)
+		}
 	case key.Matches(msg, k.open):
 		if it := p.selected(); it != nil {
 			return m.open(it)

@@ -28,9 +28,10 @@ func fetchResources(ctx context.Context, session Session) ([]item, error) {
 	if err != nil {
 		return nil, err
 	}
+	watchable := session.Capabilities().Subscribe
 	items := make([]item, 0, len(resources)+len(templates))
 	for _, r := range resources {
-		it := item{kind: itemResource, id: r.URI, facts: facts(r.URI, r.MIMEType, r.Size)}
+		it := item{kind: itemResource, id: r.URI, watchable: watchable, facts: facts(r.URI, r.MIMEType, r.Size)}
 		items = append(items, it.named(orElse(r.Name, r.URI), r.Title, r.Description))
 	}
 	for _, r := range templates {

@@ -147,6 +147,10 @@ func (g guarded) Call(ctx context.Context, call client.Call) (*client.Result, er
 	return through(g.door, func() (*client.Result, error) { return g.Session.Call(ctx, call) })
 }
 
+func (g guarded) Subscribe(ctx context.Context, uri string) error {
+	return g.door.do(func() error { return g.Session.Subscribe(ctx, uri) })
+}
+
 func (g guarded) Ping(ctx context.Context) error {
 	return g.door.do(func() error { return g.Session.Ping(ctx) })
 }

@@ -49,7 +49,7 @@ func (s *session) Identity() client.Identity {
 }
 
 func (s *session) Capabilities() client.Capabilities {
-	return client.Capabilities{Tools: true, Resources: s.resources != nil, Prompts: s.prompts != nil}
+	return client.Capabilities{Tools: true, Resources: s.resources != nil, Prompts: s.prompts != nil, Subscribe: true}
 }
 
 func (s *session) About() client.About { return s.about }
@@ -233,6 +233,7 @@ type stage struct {
 	events    chan client.Event
 	pasted    chan string
 	exchanges *tui.Exchanges
+	updates   chan string
 }
 
 type setting struct {
@@ -269,6 +270,8 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		ask := tui.Asks(questions)
 		s.session.elicit = func(e client.Elicitation) (client.Answer, error) { return ask(ctx, e) }
 		cfg.Questions = questions
+		s.updates = make(chan string)
+		cfg.Updates = s.updates
 		s.exchanges = tui.NewExchanges()
 		cfg.Exchanges = s.exchanges
 		if cfg.OpenURL == nil {

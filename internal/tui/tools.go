@@ -39,6 +39,7 @@ type item struct {
 	name       string // printable; id is what is sent
 	title      string
 	about      string   // the description
+	watchable  bool     // a resource whose changes can be heard of
 	facts      []string // printable: the address, the type …
 	shape      shape
 	find       string // what the filter looks in, lower case

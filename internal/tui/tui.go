@@ -24,6 +24,7 @@ type Session interface {
 	Resources(ctx context.Context) ([]client.Resource, error)
 	ResourceTemplates(ctx context.Context) ([]client.ResourceTemplate, error)
 	ReadResource(ctx context.Context, uri string) (*client.ResourceResult, error)
+	Subscribe(ctx context.Context, uri string) error
 	Prompts(ctx context.Context) ([]client.Prompt, error)
 	Prompt(ctx context.Context, name string, arguments map[string]string) (*client.PromptResult, error)
 	Call(ctx context.Context, call client.Call) (*client.Result, error)
@@ -66,6 +67,8 @@ type Config struct {
 	Questions <-chan Question
 	// Exchanges are those of the client over HTTP. nil: none are shown.
 	Exchanges *Exchanges
+	// Updates are the addresses of resources that have changed. nil: none come.
+	Updates <-chan string
 	// Paste takes the address that a browser elsewhere ended at; nil: there is no field for it.
 	Paste chan<- string
 }
