@@ -18,36 +18,6 @@ import (
 // maxInput bounds what is read from stdin or a file for one call.
 const maxInput = 16 << 20
 
-// members splits a JSON object into its names and raw values, in order.
-func members(object json.RawMessage) (names []string, values []json.RawMessage, err error) {
-	if len(bytes.TrimSpace(object)) == 0 {
-		return nil, nil, nil
-	}
-	dec := json.NewDecoder(bytes.NewReader(object))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, nil, errors.New("not a JSON object")
-	}
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return nil, nil, err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, nil, err
-		}
-		name, _ := t.(string)
-		names, values = append(names, name), append(values, value)
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, nil, errors.New("more than one JSON value")
-	}
-	return names, values, nil
-}
-
 // word is one argument of the command line, before its type is known.
 type word struct {
 	name string
@@ -82,7 +52,7 @@ func parseWords(args []string, stdin io.Reader) ([]word, error) {
 			words = append(words, w)
 			continue
 		}
-		names, values, err := members(object)
+		names, values, err := schema.Members(object)
 		if err != nil || !utf8.Valid(object) {
 			return nil, usageError("the arguments are not one JSON object", `for example '{"limit":5}'`, err)
 		}
@@ -225,35 +195,12 @@ func typed(p property, text string) (json.RawMessage, error) {
 		if slices.Contains(types, "string") {
 			return quoted, nil
 		}
-		kind := jsonType(text)
+		kind := schema.TypeOf(json.RawMessage(text))
 		if kind != "" && (slices.Contains(types, kind) || kind == "integer" && slices.Contains(types, "number")) {
 			return json.RawMessage(text), nil
 		}
 	}
 	return nil, errors.New(article(strings.Join(p.types, " or ")))
-}
-
-// jsonType names the type of a JSON text, "" for what is not JSON.
-func jsonType(text string) string {
-	if !json.Valid([]byte(text)) {
-		return ""
-	}
-	switch c := strings.TrimSpace(text)[0]; c {
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	case '"':
-		return "string"
-	case 't', 'f':
-		return "boolean"
-	case 'n':
-		return "null"
-	}
-	if strings.ContainsAny(text, ".eE") {
-		return "number"
-	}
-	return "integer"
 }
 
 func object(order []string, values map[string]json.RawMessage) json.RawMessage {

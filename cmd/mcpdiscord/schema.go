@@ -96,10 +96,7 @@ func (g *gathering) properties(known map[string]json.RawMessage, applies bool) {
 	if json.Unmarshal(known["required"], &required) == nil && applies {
 		g.required = append(g.required, required...)
 	}
-	names, values, err := members(known["properties"])
-	if err != nil {
-		return
-	}
+	names, values, _ := schema.Members(known["properties"])
 	for i, name := range names {
 		p := g.view.property(name, values[i])
 		switch at, again := g.index[name]; {
@@ -215,7 +212,7 @@ func ownDomain(known map[string]json.RawMessage) (d domain) {
 	}
 	if d.types == nil {
 		for _, choice := range d.enum {
-			d.types = append(d.types, jsonType(string(choice)))
+			d.types = append(d.types, schema.TypeOf(choice))
 		}
 		slices.Sort(d.types)
 		d.types = slices.Compact(d.types)

@@ -102,16 +102,3 @@ func FuzzMisfit(f *testing.F) {
 		}
 	})
 }
-
-func TestAt(t *testing.T) {
-	t.Parallel()
-	const document = `{"a":[{"b":1},2],"~/":3,"4":{"5":6}}`
-	for ref, want := range map[string]string{
-		"#": document, "#/a/0/b": "1", "#/a/1": "2", "#/~0~1": "3", "#/4/5": "6",
-		"": "", "#x": "", "other#/a": "", "#/a/2": "", "#/a/-1": "", "#/b/c": "",
-	} {
-		if got := schema.At(json.RawMessage(document), ref); string(got) != want {
-			t.Errorf("%s: got %s, want %s", ref, got, want)
-		}
-	}
-}

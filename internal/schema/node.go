@@ -4,7 +4,10 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -36,6 +39,67 @@ func IsType(name string) bool {
 		return true
 	}
 	return false
+}
+
+// TypeOf names the type of a JSON text, "" for what is not JSON.
+func TypeOf(raw json.RawMessage) string {
+	if !json.Valid(raw) {
+		return ""
+	}
+	switch bytes.TrimSpace(raw)[0] {
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case '"':
+		return "string"
+	case 't', 'f':
+		return "boolean"
+	case 'n':
+		return "null"
+	}
+	if bytes.ContainsAny(raw, ".eE") {
+		return "number"
+	}
+	return "integer"
+}
+
+// Members are the names and values in an object, in the order on the wire. Of a
+// name that comes twice the last value counts, as everywhere in JSON. Nothing
+// has none.
+func Members(object json.RawMessage) (names []string, values []json.RawMessage, err error) {
+	if len(bytes.TrimSpace(object)) == 0 {
+		return nil, nil, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(object))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, nil, errors.New("not a JSON object")
+	}
+	seen := map[string]int{}
+	for dec.More() {
+		t, err := dec.Token()
+		if err != nil {
+			return nil, nil, err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, nil, err
+		}
+		name, _ := t.(string)
+		if at, again := seen[name]; again {
+			values[at] = value
+			continue
+		}
+		seen[name] = len(names)
+		names, values = append(names, name), append(values, value)
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, nil, errors.New("more than one JSON value")
+	}
+	return names, values, nil
 }
 
 // Children are the values in an array, as they stand, or in an object, by name.

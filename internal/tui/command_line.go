@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // commandLine is what does the same in a shell.
@@ -55,7 +57,7 @@ func (c commandLine) with(arguments json.RawMessage) string {
 // argumentWord is one argument as `call` takes it: key=text or key:=json.
 func argumentWord(name string, value json.RawMessage) string {
 	var text string
-	if typeOf(value) != "string" || json.Unmarshal(value, &text) != nil || text == "null" || strings.ContainsFunc(text, unseen) {
+	if schema.TypeOf(value) != "string" || json.Unmarshal(value, &text) != nil || text == "null" || strings.ContainsFunc(text, unseen) {
 		return name + ":=" + string(asciiJSON(value))
 	}
 	if strings.HasPrefix(text, "@") {
@@ -147,7 +149,7 @@ func (f *field) redact(raw json.RawMessage) json.RawMessage {
 		}
 	}
 	for _, v := range append(slices.Clip(f.variants), f) {
-		switch typ := typeOf(raw); {
+		switch typ := schema.TypeOf(raw); {
 		case v.kind == kindGroup && typ == "object":
 			raw = v.redactMembers(raw)
 		case v.kind == kindList && typ == "array":

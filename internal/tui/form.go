@@ -203,7 +203,7 @@ func (f *form) document() string {
 // set fills the form from arguments, those that it has no field for included; what they do not
 // have is not sent. False: they are not an object.
 func (f *form) set(raw json.RawMessage) bool {
-	if raw = compact(raw); typeOf(raw) != "object" {
+	if raw = compact(raw); schema.TypeOf(raw) != "object" {
 		return false
 	}
 	if f.shape.whole {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // fill makes a value that of the input. What its kind cannot hold stands there as JSON.
@@ -114,7 +116,7 @@ func (in *input) clear() {
 
 // fits says whether a value can be shown by the input's kind.
 func (in *input) fits(raw json.RawMessage) bool {
-	typ := typeOf(raw)
+	typ := schema.TypeOf(raw)
 	switch in.kind {
 	case kindText:
 		return typ == "string" && len(raw) <= maxInput

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // Bounds of the history on disk.
@@ -140,7 +142,7 @@ func (a *archive) read() ([]pastCall, error) {
 	}
 	calls := slices.DeleteFunc(kept.Calls, func(c pastCall) bool {
 		_, known := outcomes[c.Outcome]
-		return !known || kindOf(c.Kind) < 0 || c.Name == "" || typeOf(c.Arguments) != "object"
+		return !known || kindOf(c.Kind) < 0 || c.Name == "" || schema.TypeOf(c.Arguments) != "object"
 	})
 	return calls[max(0, len(calls)-maxPast):], nil
 }
@@ -223,7 +225,7 @@ func (c *call) keep() (pastCall, bool) {
 
 // withoutMarks is JSON without what a mark stands for: that is asked for again, never sent.
 func withoutMarks(raw json.RawMessage) json.RawMessage {
-	switch typeOf(raw) {
+	switch schema.TypeOf(raw) {
 	case "object":
 		names, values := members(raw)
 		var kept []string

@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // inspector is what is known of the connection, and the place in it.
@@ -258,7 +259,7 @@ func (m *model) show(f *fact) tea.Cmd {
 		sent, _ := exchangeWords(f.exchange, m.identity.Server)
 		c.item, c.took = &item{name: sent}, f.exchange.Took
 		res = exchangeResult(f.exchange)
-	case typeOf(f.json) == "object" || typeOf(f.json) == "array":
+	case schema.TypeOf(f.json) == "object" || schema.TypeOf(f.json) == "array":
 		c.item, res = &item{name: f.label}, &client.Result{Structured: f.json}
 	default:
 		text := f.value

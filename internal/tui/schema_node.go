@@ -7,41 +7,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
 
 // node is a JSON Schema by its keywords. Anything that is not one is an empty node.
-type node map[string]json.RawMessage
+type node schema.Node
 
-func parseNode(raw json.RawMessage) node {
-	var n node
-	if json.Unmarshal(raw, &n) != nil {
-		return nil
-	}
-	return n
-}
+func parseNode(raw json.RawMessage) node { return node(schema.Parse(raw)) }
 
-// members lists an object's members in the order on the wire. Of a name that comes
-// twice the last value counts, as everywhere in JSON.
+// members are those of an object; anything else has none.
 func members(raw json.RawMessage) (names []string, values []json.RawMessage) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return nil, nil
-	}
-	seen := map[string]int{}
-	for dec.More() {
-		token, err := dec.Token()
-		name, ok := token.(string)
-		var value json.RawMessage
-		if err != nil || !ok || dec.Decode(&value) != nil {
-			return names, values
-		}
-		if at, ok := seen[name]; ok {
-			values[at] = value
-			continue
-		}
-		seen[name] = len(names)
-		names, values = append(names, name), append(values, value)
-	}
+	names, values, _ = schema.Members(raw)
 	return names, values
 }
 
@@ -53,11 +30,7 @@ func scalar(raw json.RawMessage) string {
 }
 
 // text is the value of a keyword whose value is a string.
-func (n node) text(keyword string) string {
-	var s string
-	_ = json.Unmarshal(n[keyword], &s)
-	return s
-}
+func (n node) text(keyword string) string { return schema.Node(n).Text(keyword) }
 
 // types lists the types but null, and says whether null is one.
 func (n node) types() (types []string, nullable bool) {
@@ -71,7 +44,7 @@ func (n node) types() (types []string, nullable bool) {
 	if len(types) > 1 {
 		types = slices.DeleteFunc(types, func(s string) bool { return s == "null" })
 	}
-	return types, nullable || string(n["nullable"]) == "true"
+	return types, nullable || schema.Node(n).Nullable()
 }
 
 func choiceLabel(raw json.RawMessage) string {
@@ -249,7 +222,7 @@ func fitting(choices []choice, types []string) []choice {
 	}
 	var fit []choice
 	for _, c := range choices {
-		typ := typeOf(c.raw)
+		typ := schema.TypeOf(c.raw)
 		if slices.Contains(types, typ) || typ == "integer" && slices.Contains(types, "number") || typ == "null" {
 			fit = append(fit, c)
 		}
@@ -258,29 +231,6 @@ func fitting(choices []choice, types []string) []choice {
 		return choices
 	}
 	return fit
-}
-
-// typeOf names the type of a JSON value.
-func typeOf(raw json.RawMessage) string {
-	if len(raw) == 0 {
-		return ""
-	}
-	switch raw[0] {
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	case '"':
-		return "string"
-	case 't', 'f':
-		return "boolean"
-	case 'n':
-		return "null"
-	}
-	if bytes.ContainsAny(raw, ".eE") {
-		return "number"
-	}
-	return "integer"
 }
 
 // bounds is the range of a number in words.
