@@ -68,10 +68,14 @@ func (c *Conn) SignOut(ctx context.Context) error {
 	return told
 }
 
-// Ping asks the server for a sign of life. Any answer is one.
+// quietKey marks the context of a request that Config.Exchanges does not hear of.
+type quietKey struct{}
+
+// Ping asks the server for a sign of life. Any answer is one. Config.Exchanges
+// does not hear of it: among what the user asked for it would only be noise.
 func (c *Conn) Ping(ctx context.Context) error {
 	return c.run(ctx, func(ctx context.Context, session *mcp.ClientSession, _ *trace) error {
-		err := session.Ping(ctx, nil)
+		err := session.Ping(context.WithValue(ctx, quietKey{}, true), nil)
 		if protocolError(err) != nil {
 			return nil // newer servers do not know of pings
 		}

@@ -85,6 +85,7 @@ type debugged struct {
 // RoundTrip implements http.RoundTripper.
 func (d *debugged) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := d.showRequest(req)
+	x.quiet, _ = req.Context().Value(quietKey{}).(bool)
 	x.ID, x.Began = d.told.Add(1), time.Now()
 	resp, err := d.base.RoundTrip(req)
 	x.Took = time.Since(x.Began)

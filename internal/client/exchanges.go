@@ -23,11 +23,13 @@ type HTTPExchange struct {
 	// The headers are lines, sorted; the bodies are cut at 16 KiB.
 	RequestHeader, ResponseHeader []string
 	RequestBody, ResponseBody     string
+
+	quiet bool // nobody is told
 }
 
 // tells gives an exchange as it stands to Config.Exchanges.
 func (d *debugger) tells(x *HTTPExchange) {
-	if d.tell == nil {
+	if d.tell == nil || x.quiet {
 		return
 	}
 	told := *x

@@ -111,6 +111,27 @@ func TestExchangesWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// Signs of life are not what the user asked for.
+func TestExchangesLeavePingsOut(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	r := newRig(t, f)
+	var heard told
+	r.Exchanges = heard.hear
+	conn := r.connect(t)
+	before := len(heard.list())
+	if err := conn.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if list := heard.list(); len(list) != before {
+		t.Errorf("%+v", list[before:])
+	}
+	call(t, conn, "echo")
+	if len(heard.list()) == before {
+		t.Error("a call is left out, too")
+	}
+}
+
 func TestAbout(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
