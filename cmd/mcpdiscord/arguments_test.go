@@ -55,7 +55,7 @@ func TestBuildArguments(t *testing.T) {
 		{"not of the enum", props(`"e":{"enum":["a","b"]}`), []string{"e=c"}, `!e does not fit`},
 		{"enum of numbers", props(`"e":{"enum":[1,2]}`), []string{"e=2"}, `{"e":2}`},
 		{"enum of both", props(`"e":{"enum":["1",2]}`), []string{"e=2"}, `{"e":2}`},
-		{"minimum", props(`"n":{"type":"integer","minimum":10}`), []string{"n=5"}, `!n does not fit: minimum`},
+		{"minimum", props(`"n":{"type":"integer","minimum":10}`), []string{"n=5"}, `!n does not fit: 5 is less than 10`},
 		{"digits of a snowflake", props(`"id":{"type":"string"}`), []string{"id:=80351110224678912"}, `!id does not fit: type: 80351110224678912 has`},
 		{"nested", props(`"o":{"type":"object","properties":{"n":{"type":"integer"}}}`), []string{`o={"n":"x"}`}, `!o does not fit: type`},
 		{"ref", `{"$defs":{"N":{"type":"integer"}},"type":"object","properties":{"n":{"$ref":"#/$defs/N"}}}`, []string{"n=5"}, `{"n":5}`},

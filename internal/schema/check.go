@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -69,7 +71,23 @@ func reason(text string) (member, why string) {
 	if strings.Contains(why, "<anonymous") {
 		why = "it is none of what is allowed"
 	}
-	return member, why
+	return member, plainLimit(why)
+}
+
+// plainLimit writes "5 is less than 10" where the validator has fractions and
+// zeros: "minimum: 5/1 is less than 10.000000".
+func plainLimit(why string) string {
+	_, limit, _ := strings.Cut(why, ": ")
+	fraction, rest, _ := strings.Cut(limit, " is ")
+	number, isNumber := new(big.Rat).SetString(fraction)
+	if !isNumber || !strings.Contains(fraction, "/") {
+		return why
+	}
+	value, _ := number.Float64() // the validator made it from one
+	if strings.Contains(rest, ".") {
+		rest = strings.TrimRight(strings.TrimRight(rest, "0"), ".")
+	}
+	return strconv.FormatFloat(value, 'f', -1, 64) + " is " + rest
 }
 
 // maxReading bounds what is read to find out whether a schema can be used, in
