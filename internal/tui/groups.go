@@ -6,15 +6,17 @@ import (
 )
 
 // groups are what a server says its tools may do, in the order in which they are listed.
-var groups = []string{"Read-only", "May change things", "May destroy things"}
+var groups = []string{"Read-only", "May change things", "Open-world", "May destroy things"}
 
 // group is the item's place in groups.
 func (it *item) group() int {
 	switch {
 	case it.destructive():
-		return 2
+		return 3
 	case it.tool.ReadOnly:
 		return 0
+	case it.tool.OpenWorld: // what it may change is not the server's alone
+		return 2
 	}
 	return 1
 }
