@@ -122,7 +122,7 @@ func BenchmarkFirstPaint(b *testing.B) {
 			b.Fatal(err)
 		}
 		seen, part := "", make([]byte, 4096)
-		for !strings.Contains(seen, "\x1b[?1049h") || !strings.Contains(seen, mcpURL) {
+		for !strings.Contains(seen, "\x1b[?1049h") || !strings.Contains(seen, strings.TrimPrefix(mcpURL, "http://")) {
 			n, err := terminal.Read(part)
 			if err != nil {
 				b.Fatalf("connect showed %q: %v", seen, err)
