@@ -53,7 +53,7 @@ func TestConformanceOthers(t *testing.T) {
 			said{args: "call|trigger-elicitation-request", stdout: `"action": "decline"`, stderr: `declined; answer with --elicit`},
 			said{args: "resources", stdout: `(?s)^demo://resource/static/document/architecture.md\n.*demo://resource/dynamic/text/\{resourceId\}`},
 			said{args: "read|demo://resource/static/document/features.md", stdout: `^# Everything Server`},
-			said{args: "read|demo://resource/dynamic/blob/1", stdout: `^\[resource, text/plain, 56B, demo://resource/dynamic/blob/1\]`},
+			said{args: "read|demo://resource/dynamic/blob/1", stdout: `^\[resource, text/plain, 5[56]B, demo://resource/dynamic/blob/1\]`},
 			said{args: "read|demo://resource/nothing", code: 2, stderr: `no resource "demo://resource/nothing"`},
 			said{args: "prompts", stdout: `(?m)^args-prompt\(city, state\?\)$`},
 			said{args: "prompt|args-prompt|city=Austin|state=Texas", stdout: `weather in Austin, Texas`},

@@ -224,11 +224,15 @@ func (m *model) end(c *call, state callState) {
 	case state == callCanceled:
 		words = "canceled"
 	case state == callFailed:
-		words, tone = "failed: "+c.failure.message, toneBad
+		words, tone = "failed", toneBad
 	case c.faulty:
 		words, tone = "answered with an error", toneBad
 	}
-	m.note(tone, c.item.name+" "+words+" after "+elapsed(c.took))
+	words = c.item.name + " " + words + " after " + elapsed(c.took)
+	if state == callFailed {
+		words += ": " + c.failure.message
+	}
+	m.note(tone, words)
 }
 
 // cancel ends a call that runs; its answer will be ignored.

@@ -33,6 +33,9 @@ func TestKeys(t *testing.T) {
 		{name: "page down", keys: "pgdown", see: "12 of 12"},
 		{name: "q quits the list", keys: "q", quit: true},
 		{name: "esc does not quit", keys: "esc esc esc", see: "Tools"},
+		{name: "esc and a key in one burst", keys: "4 alt+2 alt+esc 1 alt+j", see: "› everything"},
+		{name: "esc and a capital in one burst", keys: "alt+G", see: "12 of 12"},
+		{name: "esc twice in one burst leaves a field", keys: form + "alt+esc", see: "› everything"},
 		{name: "enter calls at once without arguments", keys: "enter", see: "✓ get_user_info", calls: []string{"get_user_info {}"}},
 		{name: "r reloads", keys: "j r", see: "› everything"},
 
@@ -159,7 +162,7 @@ func TestKeys(t *testing.T) {
 func (s *stage) play(keys string) {
 	s.t.Helper()
 	for word := range strings.FieldsSeq(keys) {
-		if _, ok := named[word]; ok || strings.HasPrefix(word, "ctrl+") {
+		if _, ok := named[word]; ok || strings.HasPrefix(word, "ctrl+") || strings.HasPrefix(word, "alt+") {
 			s.press(word)
 			continue
 		}

@@ -115,6 +115,9 @@ func (m *model) gotEvent(event client.Event) {
 	text := oneLine(event.Text, 500)
 	l := m.login
 	if l == nil || l.failed != nil {
+		if text != "" && event.Kind == client.EventSignedIn { // it is a name
+			text = "signed in as " + text
+		}
 		if text != "" {
 			m.note(tonePlain, text)
 		}

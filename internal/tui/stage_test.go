@@ -390,6 +390,11 @@ func keyNamed(name string) tea.KeyPressMsg {
 	if letter, ok := strings.CutPrefix(name, "ctrl+"); ok {
 		return tea.KeyPressMsg{Code: []rune(letter)[0], Mod: tea.ModCtrl}
 	}
+	if rest, ok := strings.CutPrefix(name, "alt+"); ok { // as a burst of Esc and the key is read
+		msg := keyNamed(rest)
+		msg.Mod, msg.Text = msg.Mod|tea.ModAlt, ""
+		return msg
+	}
 	if r := []rune(name); len(r) != 1 {
 		panic(fmt.Sprintf("no key %q", name))
 	}
