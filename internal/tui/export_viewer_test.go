@@ -184,7 +184,7 @@ func Marked(text, s string) string {
 	return s2
 }
 
-func (v *Viewer) Color(on bool) { v.theme = newTheme(true, on) }
+func (v *Viewer) Theme(dark, color bool) { v.theme = newTheme(dark, color) }
 
 // Dirs are those of files that were opened.
 func (m *model) Dirs() []string { return m.dirs }

@@ -60,19 +60,18 @@ func TestResultFrames(t *testing.T) {
 	t.Parallel()
 	for _, scene := range resultScenes {
 		for name, size := range map[string][2]int{"80x24": {78, 19}, "120x40": {118, 35}, "40x12": {38, 7}} {
-			for _, colored := range []bool{false, true} {
-				kind := name + " no color"
-				if colored {
-					kind = name + " dark"
-				}
-				t.Run(scene.name+"/"+kind, func(t *testing.T) {
+			for _, coloring := range []struct {
+				name        string
+				dark, color bool
+			}{{"no color", true, false}, {"dark", true, true}, {"light", false, true}} {
+				t.Run(scene.name+"/"+name+" "+coloring.name, func(t *testing.T) {
 					t.Parallel()
 					res := scene.res
 					if res == nil {
 						res = members
 					}
 					v := tui.NewViewer(res, size[0], size[1])
-					v.Color(colored)
+					v.Theme(coloring.dark, coloring.color)
 					keys(v, scene.keys)
 					golden.RequireEqual(t, v.Tabs()+"\n"+v.Frame()+"\n"+strings.Join(v.Hints(), ", ")+"\n")
 					checkFrame(t, strings.Join(v.Rows(), "\n"), size[0], len(v.Rows()))
