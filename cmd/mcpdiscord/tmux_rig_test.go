@@ -28,6 +28,7 @@ func buildProgram(t *testing.T) string {
 type tmux struct {
 	t      *testing.T
 	socket string
+	code   string // the file that gets the program's exit code
 	env    []string
 }
 
@@ -43,7 +44,7 @@ func startTmux(t *testing.T, width, height int, env []string, program ...string)
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	x := &tmux{t: t, socket: filepath.Join(dir, "socket"), env: append([]string{
+	x := &tmux{t: t, socket: filepath.Join(dir, "socket"), code: filepath.Join(dir, "code"), env: append([]string{
 		"HOME=" + home, "XDG_RUNTIME_DIR=" + home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "TERM=xterm-256color", "COLORTERM=truecolor",
 	}, env...)}
 	t.Cleanup(func() {
@@ -53,6 +54,7 @@ func startTmux(t *testing.T, width, height int, env []string, program ...string)
 	x.run(append([]string{
 		"-f", "/dev/null", "set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-g", "default-terminal", "tmux-256color", ";",
 		"new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height),
+		"sh", "-c", `"$@"; echo $? >"$0"`, x.code, // tmux itself forgets the code of a program that ends at once
 	}, program...)...)
 	return x
 }
@@ -134,20 +136,24 @@ func (x *tmux) address() string {
 // exit waits until the program has ended, and returns its exit code.
 func (x *tmux) exit() string {
 	x.t.Helper()
-	var code string
+	var code []byte
 	x.until("the program's end", func(string) bool {
-		dead, status, _ := strings.Cut(strings.TrimSpace(x.run("display-message", "-p", "#{pane_dead} #{pane_dead_status}")), " ")
-		code = status
-		return dead == "1"
+		code, _ = os.ReadFile(x.code)
+		return len(code) > 0
 	})
-	return code
+	return strings.TrimSpace(string(code))
 }
 
 // resident is the memory that the program has, in bytes, and how much of it is
 // pages of its own file, which other processes share.
 func (x *tmux) resident() (total, file int) {
 	x.t.Helper()
-	pid := strings.TrimSpace(x.run("display-message", "-p", "#{pane_pid}"))
+	shell := strings.TrimSpace(x.run("display-message", "-p", "#{pane_pid}"))
+	children, err := os.ReadFile("/proc/" + shell + "/task/" + shell + "/children")
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	pid := strings.TrimSpace(string(children))
 	status, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		x.t.Fatal(err)
