@@ -59,18 +59,8 @@ var formScenes = []struct{ name, keys string }{
 
 func TestFormFrames(t *testing.T) {
 	t.Parallel()
-	kinds := []struct {
-		name string
-		set  setting
-	}{
-		{"80x24 dark", setting{width: 80, height: 24}},
-		{"80x24 light", setting{width: 80, height: 24, light: true}},
-		{"80x24 no color", setting{width: 80, height: 24, plain: true}},
-		{"120x40 no color", setting{width: 120, height: 40, plain: true}},
-		{"40x12 no color", setting{width: 40, height: 12, plain: true}},
-	}
 	for _, scene := range formScenes {
-		for _, kind := range kinds {
+		for _, kind := range frameKinds() {
 			t.Run(scene.name+"/"+kind.name, func(t *testing.T) {
 				t.Parallel()
 				kind.set.session = &session{tools: []client.Tool{{

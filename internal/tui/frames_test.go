@@ -249,20 +249,27 @@ func frameOf(t *testing.T, scene scene, set setting) (frame, cursor string) {
 	return frame, cursor
 }
 
+type frameKind struct {
+	name string
+	set  setting
+}
+
+// frameKinds are the sizes and colorings of golden frames.
+func frameKinds() (kinds []frameKind) {
+	for _, size := range sizes {
+		name := fmt.Sprintf("%dx%d ", size[0], size[1])
+		kinds = append(kinds,
+			frameKind{name + "dark", setting{width: size[0], height: size[1]}},
+			frameKind{name + "light", setting{width: size[0], height: size[1], light: true}},
+			frameKind{name + "no color", setting{width: size[0], height: size[1], plain: true}})
+	}
+	return kinds
+}
+
 func TestFrames(t *testing.T) {
 	t.Parallel()
-	kinds := []struct {
-		name string
-		set  setting
-	}{
-		{"80x24 dark", setting{width: 80, height: 24}},
-		{"80x24 light", setting{width: 80, height: 24, light: true}},
-		{"80x24 no color", setting{width: 80, height: 24, plain: true}},
-		{"120x40 no color", setting{width: 120, height: 40, plain: true}},
-		{"40x12 no color", setting{width: 40, height: 12, plain: true}},
-	}
 	for _, scene := range allScenes() {
-		for _, kind := range kinds {
+		for _, kind := range frameKinds() {
 			t.Run(scene.name+"/"+kind.name, func(t *testing.T) {
 				t.Parallel()
 				frame, cursor := frameOf(t, scene, kind.set)
