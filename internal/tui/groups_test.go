@@ -11,8 +11,10 @@ import (
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	annotated := &session{tools: []client.Tool{
-		{Name: "wipe", Destructive: true, OpenWorld: true}, {Name: "post", OpenWorld: true},
-		{Name: "note"}, {Name: "search", ReadOnly: true, OpenWorld: true},
+		{Name: "wipe", Destructive: true, OpenWorld: true},
+		{Name: "post", OpenWorld: true},
+		{Name: "note"},
+		{Name: "search", ReadOnly: true, OpenWorld: true},
 	}}
 	play(t, setting{width: 80, height: 24, plain: true, session: annotated}, func(s *stage) {
 		s.settle()

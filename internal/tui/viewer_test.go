@@ -102,19 +102,19 @@ func TestTreeKeys(t *testing.T) {
 		{"- down down down down", ".text"},               // all of them
 		{"- + down down down down down", ".roles[0].id"}, // and none
 		{"down down down down down down -", ".roles"},    // the cursor goes to what shows
-		{"G", ".last"},                               //
-		{"G up", ".text"},                            // a long string is folded
-		{"G up right right right", ".text"},          // a line of it
-		{"G g", "."},                                 //
-		{"pgdown", ".roles[1]"},                      //
-		{"pgdown pgdown pgdown", ".last"},            //
-		{"pgdown pgdown pgdown pgup pgup pgup", "."}, //
-		{"h down", "."},                              // the root folds as well
-		{"/ type:mod enter", ".roles[1].name"},       //
+		{"G", ".last"},
+		{"G up", ".text"},                   // a long string is folded
+		{"G up right right right", ".text"}, // a line of it
+		{"G g", "."},
+		{"pgdown", ".roles[1]"},
+		{"pgdown pgdown pgdown", ".last"},
+		{"pgdown pgdown pgdown pgup pgup pgup", "."},
+		{"h down", "."}, // the root folds as well
+		{"/ type:mod enter", ".roles[1].name"},
 		{"down down down left / type:mod enter", ".roles[1].name"}, // a fold that hides it opens
 		{"/ type:two enter", ".text"},                              // in a long string
-		{"/ type:nothing enter", "."},                              //
-		{"down / type:mod esc", ".id"},                             // back where it began
+		{"/ type:nothing enter", "."},
+		{"down / type:mod esc", ".id"}, // back where it began
 	}
 	for _, test := range tests {
 		t.Run(test.keys, func(t *testing.T) {
