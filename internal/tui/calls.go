@@ -133,6 +133,9 @@ func (m *model) edit(c *call) tea.Cmd {
 		m.notice = "secrets are not kept: please fill them in"
 	}
 	p := m.here()
+	if p.asked = nil; p.screen == screenCall {
+		p.asked = c
+	}
 	p.item, p.form, p.screen = it, newForm(it.shape), screenForm
 	p.form.set(arguments)
 	return nil
@@ -165,7 +168,7 @@ func (m *model) current(c *call) *item {
 // forget drops the oldest entries that nobody looks at.
 func (m *model) forget() {
 	for i := 0; len(m.calls) > maxCalls && i < len(m.calls); {
-		if c := m.calls[i]; c.over() && !m.shown(c) {
+		if c := m.calls[i]; c.over() && !m.shown(c) && !m.linked(c) {
 			m.calls = slices.Delete(m.calls, i, i+1)
 			continue
 		}
@@ -181,6 +184,11 @@ func (m *model) shown(c *call) bool {
 		}
 	}
 	return false
+}
+
+// linked says whether Esc leads back to the call.
+func (m *model) linked(c *call) bool {
+	return slices.ContainsFunc(m.places[:], func(p place) bool { return slices.Contains(p.links, c) })
 }
 
 // find is the call of an id, nil if it is not remembered.
@@ -240,13 +248,13 @@ func (m *model) cancel(c *call) {
 	m.end(c, callCanceled)
 	m.notice = "canceled " + c.item.name + " after " + elapsed(c.took)
 	if p := m.here(); p.call == c {
-		p.screen = p.back
+		p.leave()
 	}
 }
 
 // background leaves a running call to itself.
 func (m *model) background(c *call) {
-	m.here().screen = m.here().back
+	m.here().leave()
 	m.notice = c.item.name + " goes on; History (4) has it"
 }
 

@@ -15,7 +15,7 @@ func (m *model) pressForm(msg tea.KeyPressMsg) tea.Cmd {
 	f.clock = m.clock
 	switch f.press(m.cells, msg) {
 	case formBack:
-		m.here().screen = screenList
+		m.here().turnBack(screenList)
 	case formSubmit:
 		return m.submit()
 	case formEdit:

@@ -30,9 +30,10 @@ func (m *model) pressHistory(msg tea.KeyPressMsg) tea.Cmd {
 	case c == nil:
 	case key.Matches(msg, k.open):
 		p := m.here()
-		p.call, p.screen, p.back = c, screenCall, screenList
+		p.comeFrom(screenList)
+		p.call, p.screen = c, screenCall
 	case key.Matches(msg, k.again):
-		m.here().back = screenList
+		m.here().comeFrom(screenList)
 		return m.again(c)
 	case key.Matches(msg, k.edit):
 		return m.edit(c)

@@ -268,7 +268,8 @@ func (m *model) show(f *fact) tea.Cmd {
 	}
 	c.view = newViewer(c.item.name, res)
 	p := m.here()
-	p.call, p.screen, p.back = c, screenCall, screenList
+	p.comeFrom(screenList)
+	p.call, p.screen = c, screenCall
 	return nil
 }
 

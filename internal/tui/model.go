@@ -281,9 +281,9 @@ func (j *job) done(id int) bool {
 // open leads from the list to the form, or calls what takes no arguments.
 func (m *model) open(it *item) tea.Cmd {
 	p := m.here()
-	p.item, p.form = it, nil
+	p.item, p.form, p.asked = it, nil, nil
 	if len(it.shape.fields) == 0 {
-		p.back, p.asked = screenList, nil
+		p.comeFrom(screenList)
 		return m.ask(m.newCall(it, json.RawMessage("{}")))
 	}
 	p.screen = screenForm
@@ -304,7 +304,7 @@ func (m *model) submit() tea.Cmd {
 		return nil
 	}
 	p := m.here()
-	p.back, p.asked = screenForm, nil
+	p.comeFrom(screenForm)
 	return m.ask(m.newCall(p.item, arguments))
 }
 

@@ -47,11 +47,31 @@ const (
 // place is where a pane stands. Each keeps its own.
 type place struct {
 	screen screen
-	item   *item  // of the form
-	form   *form  // nil: the one that the list keeps for the item
-	call   *call  // asked about, or shown
-	asked  *call  // the one that is asked to run again
-	back   screen // where Esc leads from the call
+	item   *item   // of the form
+	form   *form   // nil: the one that the list keeps for the item
+	call   *call   // asked about, or shown
+	asked  *call   // the one that is asked to run again, as it was or with other arguments
+	back   screen  // where Esc leads from the call
+	links  []*call // the results in which links were followed to the call; Esc leads to the last first
+}
+
+// comeFrom says where Esc will lead from the call that comes.
+func (p *place) comeFrom(s screen) { p.back, p.asked, p.links = s, nil, nil }
+
+// turnBack goes back to the call that was asked to run again and is not, else to s.
+func (p *place) turnBack(s screen) {
+	if p.screen = s; p.asked != nil {
+		p.screen, p.call, p.asked = screenCall, p.asked, nil
+	}
+}
+
+// leave goes back by one level from the call.
+func (p *place) leave() {
+	if n := len(p.links) - 1; n >= 0 {
+		p.call, p.links = p.links[n], p.links[:n]
+		return
+	}
+	p.screen = p.back
 }
 
 // view is the result that is shown, nil if none is.

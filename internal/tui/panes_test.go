@@ -51,10 +51,14 @@ func (s *session) ReadResource(_ context.Context, uri string) (*client.ResourceR
 	if strings.HasPrefix(uri, "broken") {
 		return nil, &client.Error{Kind: client.KindUsage, Message: "the server has no resource \"broken://{\""}
 	}
-	return &client.ResourceResult{
+	res := &client.ResourceResult{
 		Raw:      json.RawMessage(`{"contents":[{"text":"Buy milk."}]}`),
 		Contents: []client.Content{{Type: "resource", URI: uri, Text: "Buy milk.\nAnd \x1b[2Jbread."}},
-	}, nil
+	}
+	if s.linked {
+		res.Contents = append(res.Contents, client.Content{Type: "resource_link", URI: "file:///next.txt"})
+	}
+	return res, nil
 }
 
 func (s *session) Prompt(_ context.Context, name string, arguments map[string]string) (*client.PromptResult, error) {

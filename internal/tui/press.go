@@ -211,10 +211,7 @@ func (m *model) pressConfirm(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, m.keys.yes):
 		return m.run(p.call)
 	case key.Matches(msg, m.keys.no):
-		p.screen = p.back
-		if p.asked != nil { // it was asked to run again
-			p.screen, p.call = screenCall, p.asked
-		}
+		p.turnBack(p.back)
 	}
 	return nil
 }
@@ -237,7 +234,7 @@ func (m *model) pressCall(msg tea.KeyPressMsg) tea.Cmd {
 	}
 	switch {
 	case key.Matches(msg, k.back):
-		p.screen = p.back
+		p.leave()
 		return nil
 	case c.state == callFailed && c.failure.signIn && key.Matches(msg, k.signIn):
 		return m.signIn(c.failure.scopes, c)

@@ -81,6 +81,8 @@ func (m *model) do(c *call, a action) tea.Cmd {
 		open := m.openURL
 		return func() tea.Msg { return openedMsg{err: open(a.text)} }
 	case actRead:
+		p := m.here()
+		p.links = append(p.links, c)
 		it := item{kind: itemResource, id: a.text, facts: facts(a.text, "", 0)}.named(a.text, "", "")
 		return m.ask(m.newCall(&it, json.RawMessage("{}")))
 	}

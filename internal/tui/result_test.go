@@ -82,7 +82,7 @@ func TestResultIsOpened(t *testing.T) {
 		}
 		s.press("enter")
 		s.see("✓ https://example.com/a", "Buy milk.") // read from this server
-		s.press("esc", "down", "enter", "down", "down", "enter")
+		s.press("esc", "esc", "down", "enter", "down", "down", "enter")
 		s.see("not opened: no viewer")
 		for _, dir := range s.m.Dirs() {
 			os.RemoveAll(dir)
@@ -107,5 +107,55 @@ func TestRefusalShowsTheServersError(t *testing.T) {
 		}
 		s.press("esc")
 		s.see("1 of 1")
+	})
+}
+
+// TestLinksLeadBack follows links, one in what another led to, and goes back by one level each time.
+func TestLinksLeadBack(t *testing.T) {
+	t.Parallel()
+	tools := []client.Tool{{Name: "get_user_info"}, {Name: "text"}}
+	play(t, setting{session: &session{tools: tools, resources: resources(), linked: true}}, func(s *stage) {
+		s.settle()
+		s.press("down", "enter", "G")
+		s.see("✓ text", "› [resource_link notes")
+		s.press("enter")
+		s.see("✓ file:///notes.txt", "Buy milk.", "[resource_link file:")
+		s.press("G", "enter")
+		s.see("✓ file:///next.txt")
+		s.press("r") // once more is no level of its own
+		s.see("✓ file:///next.txt")
+		s.press("esc")
+		s.see("✓ file:///notes.txt", "› [resource_link file:")
+		s.press("4", "1") // the pane keeps the way
+		s.press("esc")
+		s.see("✓ text", "› [resource_link notes")
+		s.press("esc")
+		s.see("[1 Tools]", "› text")
+		s.press("4")
+		s.see("1 of 4", "✓ file:///notes.txt", "✓ file:///next.txt")
+		s.press("down", "enter", "esc") // from here it leads to the list
+		s.see("2 of 4")
+		s.press("1", "enter", "G", "enter", "ctrl+p")
+		s.write("get_user_info")
+		s.press("enter", "esc") // what was opened in between ends the way
+		s.see("[1 Tools]", "› text")
+	})
+}
+
+// TestEditLeadsBack gives up the form that a result's arguments were opened in.
+func TestEditLeadsBack(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.choose("secret")
+		s.press("ctrl+s", "e")
+		s.see("password", "note")
+		s.press("esc")
+		s.see("✓ secret", "done: true")
+		s.press("e")
+		s.write("x")
+		s.press("ctrl+s")
+		s.see("✓ secret")
+		s.press("esc", "esc")
+		s.see("[1 Tools]", "› secret")
 	})
 }

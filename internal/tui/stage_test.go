@@ -33,6 +33,7 @@ type session struct {
 	dials     chan error // nil: connecting does not wait; else for what comes of it
 	signIns   chan error // the same of a sign-in
 	release   chan struct{}
+	linked    bool                                              // each resource has a link to another
 	elicit    func(e client.Elicitation) (client.Answer, error) // asks until the test ends
 	identity  client.Identity
 	about     client.About
