@@ -55,7 +55,7 @@ func (o *outline) layout(t *theme, p port, i int) []string {
 	if o.nodes[i].kind < nodeRun {
 		hang += strings.Repeat(" ", indentStep)
 	}
-	rows = colored(l.text, rows, o.marked.mark(t, l.text, l.inks))
+	rows = colored(l.text, rows, o.mark(t, i, l))
 	for k := range rows {
 		if k == 0 {
 			rows[k] = margin + rows[k]

@@ -120,8 +120,17 @@ type found struct {
 // look finds a pattern in a tree. It runs in a command, which a tree does not mind.
 func look(t *tree, p pattern) found {
 	f := found{tree: t, pattern: p}
+	next := "" // the text of the line at hand, if it goes on with the one before
 	for i := range t.nodes {
-		if at, _ := p.find(t.searched(i)); at < 0 {
+		text := next
+		if next = ""; text == "" {
+			text = t.searched(i)
+		}
+		at, _ := p.find(text)
+		if t.goesOn(i) {
+			next = t.value(i + 1)
+		}
+		if at < 0 && !t.cut(i, text, next, p) {
 			continue
 		}
 		if len(f.hits) == maxHits {
@@ -273,12 +282,38 @@ func (v *viewer) show(p port) {
 	o.reveal(i)
 	if !o.flat {
 		o.goTo(p, i)
-		return
 	}
-	if first, end := o.find(p, i); first < 0 || end > p.h {
-		o.top = scroll{line: i}
-		o.roll(p, 0)
+	first, end := o.find(p, i)
+	row := o.matchRow(p, i, s.pattern)
+	switch {
+	case first >= 0 && end <= p.h, o.height(p, i) > p.h && o.top.line == i && row >= o.top.row && row+1 < o.top.row+p.h:
+		return // it is there
+	case row+1 < p.h:
+		row = 0 // with the beginning of the line
+	default:
+		row -= p.h / 2
 	}
+	o.top = scroll{line: i, row: row}
+	o.roll(p, 0)
+}
+
+// matchRow is the row of line i in which its first match begins.
+func (o *outline) matchRow(p port, i int, sought pattern) int {
+	text := o.label(&theme{}, p, i).text
+	from, _ := sought.find(text)
+	if n := sought.reach(); from < 0 {
+		lead := o.lead(i, n)
+		from, _, _ = sought.across(lead+text, o.rest(i, n))
+		from -= len(lead)
+	}
+	at := 0
+	for k, row := range o.layout(nil, p, i) {
+		at += max(0, strings.Index(text[at:], row)) + len(row)
+		if from < at {
+			return k
+		}
+	}
+	return 0
 }
 
 // endSearch gives up what was looked for, and goes back to where it began.
