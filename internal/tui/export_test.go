@@ -170,3 +170,6 @@ func Kept(e *Exchanges) int {
 	defer e.mu.Unlock()
 	return len(e.list)
 }
+
+// Log is the number of bytes in the log.
+func (m *model) Log() int { return m.log.bytes }

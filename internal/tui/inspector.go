@@ -234,7 +234,7 @@ func (m *model) pressInspector(msg tea.KeyPressMsg) tea.Cmd {
 	}
 	switch {
 	case key.Matches(msg, k.open) && in.cursor < len(picks):
-		return m.show(&picks[in.cursor])
+		m.show(&picks[in.cursor])
 	case key.Matches(msg, k.copyFact) && in.cursor < len(picks):
 		return m.copyFact(&picks[in.cursor])
 	case m.session == nil || in.job.cancel != nil:
@@ -251,26 +251,31 @@ func (m *model) pressInspector(msg tea.KeyPressMsg) tea.Cmd {
 }
 
 // show opens a fact in a viewer.
-func (m *model) show(f *fact) tea.Cmd {
-	c := &call{state: callAnswered, info: true, began: m.clock}
-	var res *client.Result
+func (m *model) show(f *fact) {
 	switch {
 	case f.exchange != nil:
 		sent, _ := exchangeWords(f.exchange, m.identity.Server)
-		c.item, c.took = &item{name: sent}, f.exchange.Took
-		res = exchangeResult(f.exchange)
+		m.showInfo(sent, exchangeResult(f.exchange), f.exchange.Took)
 	case schema.TypeOf(f.json) == "object" || schema.TypeOf(f.json) == "array":
-		c.item, res = &item{name: f.label}, &client.Result{Structured: f.json}
+		m.showInfo(f.label, &client.Result{Structured: f.json}, 0)
 	default:
 		text := f.value
 		_ = json.Unmarshal(f.json, &text)
-		c.item, res = &item{name: f.label}, &client.Result{Content: []client.Content{{Type: "text", Text: text}}}
+		m.showText(f.label, text)
 	}
-	c.view = newViewer(c.item.name, res)
+}
+
+// showInfo shows what no call has answered.
+func (m *model) showInfo(name string, res *client.Result, took time.Duration) {
+	c := &call{item: &item{name: name}, state: callAnswered, info: true, began: m.clock, took: took}
+	c.view = newViewer(name, res)
 	p := m.here()
 	p.comeFrom(screenList)
 	p.call, p.screen = c, screenCall
-	return nil
+}
+
+func (m *model) showText(name, text string) {
+	m.showInfo(name, &client.Result{Content: []client.Content{{Type: "text", Text: text}}}, 0)
 }
 
 func (m *model) copyFact(f *fact) tea.Cmd {

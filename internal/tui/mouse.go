@@ -30,7 +30,11 @@ func (m *model) click(msg tea.MouseClickMsg) tea.Cmd {
 			}
 		}
 		return nil
-	case m.here().screen != screenList || row < 1 || row >= m.bodyHeight():
+	case m.here().screen != screenList || row < 0 || row >= m.bodyHeight():
+		return nil
+	case m.pane == paneLog:
+		return m.clickLog(row)
+	case row == 0:
 		return nil
 	}
 	if l := m.listAt(m.pane); l != nil {
@@ -63,6 +67,17 @@ func (m *model) clickList(l *listPane, x, row int) tea.Cmd {
 	}
 	l.typing = false
 	return m.clickRow(lines[at].hit, len(l.hits), &l.cursor)
+}
+
+func (m *model) clickLog(row int) tea.Cmd {
+	if len(m.log.entries) == 0 {
+		return nil
+	}
+	rows := m.logRows()
+	if row >= len(rows) {
+		return nil
+	}
+	return m.clickRow(rows[row].up, len(m.log.entries), &m.log.up)
 }
 
 func (m *model) clickPalette(row int) tea.Cmd {

@@ -106,8 +106,7 @@ func (m *model) pressPane(msg tea.KeyPressMsg) tea.Cmd {
 	case paneInspector:
 		return m.pressInspector(msg)
 	case paneLog:
-		m.pressLog(msg)
-		return nil
+		return m.pressLog(msg)
 	}
 	return m.pressList(msg)
 }

@@ -213,7 +213,7 @@ func (m *model) questionBody() body {
 	if m.color {
 		link = link.Hyperlink(q.url)
 	}
-	for _, row := range head(m.cells, wrap(m.cells, q.url, w), h-len(rows), w) { // no margin, so that a copy is the address
+	for _, row := range head(m.cells, fill(m.cells, q.url, w), h-len(rows), w) { // no margin, so that a copy is the address
 		rows = append(rows, link.Render(row))
 	}
 	return body{rows: rows, y: -1}

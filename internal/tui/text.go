@@ -121,8 +121,9 @@ func cluster(c cells, s string) (string, int) {
 	return ch, n
 }
 
-// wrap breaks one line of plain printable text into rows of at most w columns, at spaces where
-// there are any. The rows are parts of s in order; only spaces at a break are left out.
+// wrap breaks one line of plain printable text into rows of at most w columns: at spaces where there
+// are any, in a word that is too long for a row where an address has its seams. The rows are parts of
+// s in order; only spaces at a break are left out.
 func wrap(c cells, s string, w int) []string {
 	if w <= 0 {
 		return nil
@@ -131,29 +132,72 @@ func wrap(c cells, s string, w int) []string {
 		return []string{s}
 	}
 	var rows []string
-	start, space, width, sinceSpace := 0, -1, 0, 0
+	start, width := 0, 0
+	space, sinceSpace := -1, 0 // the last space, and the columns after it
+	seam, sinceSeam := -1, 0   // where the last seam ends, and the same
 	for i := 0; i < len(s); {
 		ch, n := cluster(c, s[i:])
 		if ch == " " && width > 0 && width+n > w { // the break is here
 			rows = append(rows, s[start:i])
 			i += len(ch)
-			start, space, width = i, -1, 0
+			start, space, seam, width = i, -1, -1, 0
 			continue
 		}
 		for width > 0 && width+n > w {
-			if space > start && sinceSpace <= w/2 { // more is not a word
+			switch {
+			case space > start && (sinceSpace <= w/2 || wordFits(c, s[space+1:], w)):
 				rows = append(rows, s[start:space])
 				start, width = space+1, sinceSpace
-			} else {
+			case seam > max(start, space) && sinceSeam <= w/2:
+				rows = append(rows, s[start:seam])
+				start, width = seam, sinceSeam
+			default:
 				rows = append(rows, s[start:i])
 				start, width = i, 0
 			}
 			space = -1
 		}
-		if ch == " " {
-			space, sinceSpace = i, 0
-		} else {
-			sinceSpace += n
+		width += n
+		i += len(ch)
+		sinceSpace += n
+		sinceSeam += n
+		switch {
+		case ch == " ":
+			space, sinceSpace = i-1, 0
+		case isSeam(s, i-1):
+			seam, sinceSeam = i, 0
+		}
+	}
+	return append(rows, s[start:])
+}
+
+// wordFits says whether the word that s begins with has at most w columns.
+func wordFits(c cells, s string, w int) bool {
+	for width := 0; s != "" && s[0] != ' '; {
+		ch, n := cluster(c, s)
+		if width += n; width > w {
+			return false
+		}
+		s = s[len(ch):]
+	}
+	return true
+}
+
+// isSeam says whether a long word may be broken after the byte at i.
+func isSeam(s string, i int) bool {
+	return strings.IndexByte("/?&=,.", s[i]) >= 0 && i+1 < len(s) && s[i+1] != '/'
+}
+
+// fill breaks one line into rows that are full, as a terminal does: what is selected over such rows
+// is one word.
+func fill(c cells, s string, w int) []string {
+	var rows []string
+	start, width := 0, 0
+	for i := 0; i < len(s); {
+		ch, n := cluster(c, s[i:])
+		if width > 0 && width+n > w {
+			rows = append(rows, s[start:i])
+			start, width = i, 0
 		}
 		width += n
 		i += len(ch)

@@ -87,7 +87,7 @@ func (m *model) addressBody(above []string, w, h int) body {
 	if m.color {
 		link = link.Hyperlink(l.url)
 	}
-	url := styled(wrap(m.cells, l.url, m.width), link)
+	url := styled(fill(m.cells, l.url, m.width), link)
 	rows := append(append([]string{}, above...), "")
 	rows = append(rows, intro...)
 	room := func() int { return h - len(rows) - len(url) - len(tunnel) - len(field) }
