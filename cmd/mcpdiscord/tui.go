@@ -45,9 +45,12 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	questions := make(chan tui.Question)
 	cfg.Elicit = tui.Asks(questions)
 	updates := make(chan string, 64)
-	cfg.Updated = func(uri string) {
+	cfg.Heard = func(news client.News) {
+		if news.Kind != client.NewsResource {
+			return
+		}
 		select {
-		case updates <- uri:
+		case updates <- news.URI:
 		default: // more than anybody reads
 		}
 	}

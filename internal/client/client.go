@@ -103,9 +103,10 @@ type Config struct {
 	// question at a time. An error refuses the question. nil: nobody is asked,
 	// and the server is told so. The time it takes is not counted by Timeout.
 	Elicit func(ctx context.Context, question Elicitation) (Answer, error)
-	// Updated hears the address of a resource that changed, see [Conn.Subscribe].
-	// It must not block. nil: nobody.
-	Updated func(uri string)
+	// Heard hears what the server says of itself between the operations: that a
+	// list has changed, or a resource (see [Conn.Subscribe]). It must not block.
+	// nil: nobody.
+	Heard func(News)
 	// Protocol is the version of MCP that the server spoke the last time, "" if
 	// that is not known: one of an older generation is then not probed first.
 	Protocol string

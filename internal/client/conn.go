@@ -25,6 +25,9 @@ type Conn struct {
 
 	// connecting is held by the one goroutine that makes a session.
 	connecting chan struct{}
+	// watching is held by the one goroutine that changes what is watched.
+	watching chan struct{}
+	closed   chan struct{} // closed by Close
 	// closers are the sessions that are being closed.
 	closers sync.WaitGroup
 	// asking is held by the one question that the user is asked.
@@ -38,8 +41,13 @@ type Conn struct {
 	version   string             // the protocol's
 	spoken    string             // as version, or as Config.Protocol says
 	offers    Capabilities
-	schemas   map[string]schemas // by tool, as last seen on the wire
-	toolsLife time.Duration      // see ToolsLife
+	schemas   map[string]schemas            // by tool, as last seen on the wire
+	toolsLife time.Duration                 // see ToolsLife
+	watched   map[string]*mcp.ClientSession // by URI: where it is watched, as of yet
+	expected  *expectation                  // nil: nobody waits for a stream
+	behind    bool                          // what was watched is to be watched again
+	down      bool                          // the server could not be reached
+	woken     chan struct{}                 // closed once it is there again
 }
 
 // Connect connects to cfg.Server, and signs in when the server wants it and
@@ -67,11 +75,15 @@ func newConn(cfg Config) (*Conn, error) {
 		signer:     s,
 		spoken:     s.cfg.Protocol,
 		connecting: make(chan struct{}, 1),
+		watching:   make(chan struct{}, 1),
+		closed:     make(chan struct{}),
+		woken:      make(chan struct{}),
+		watched:    map[string]*mcp.ClientSession{},
 		schemas:    map[string]schemas{},
 	}
 	c.client = mcp.NewClient(&mcp.Implementation{Name: "mcpdiscord", Version: s.cfg.Version}, c.clientOptions())
 	tapping := *s.mcp
-	tapping.Transport = &tap{base: s.mcp.Transport, userAgent: userAgent(s.cfg.Version)}
+	tapping.Transport = &tap{conn: c, base: s.mcp.Transport, userAgent: userAgent(s.cfg.Version)}
 	c.http = &tapping
 	return c, nil
 }
@@ -103,6 +115,11 @@ func (c *Conn) Close() error {
 	c.mu.Lock()
 	session := c.session
 	c.session = nil
+	select {
+	case <-c.closed:
+	default:
+		close(c.closed)
+	}
 	c.mu.Unlock()
 	if session != nil {
 		_ = session.Close()
@@ -188,9 +205,20 @@ func (c *Conn) runAs(ctx context.Context, op *operation, send send) error {
 		case !rebuilt && ctx.Err() == nil && neverSent(err, watch):
 			rebuilt = true
 		default:
-			return c.explain(ctx, err, watch)
+			return c.failed(c.explain(ctx, err, watch))
 		}
 	}
+}
+
+// failed notes that the server could not be reached, where that is so.
+func (c *Conn) failed(err error) error {
+	var own *Error
+	if errors.As(err, &own) && own.Kind == KindUnavailable {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.down = true
+	}
+	return err
 }
 
 // neverSent reports whether the session was dead before the operation: then it
@@ -213,6 +241,9 @@ func (c *Conn) once(ctx context.Context, send send) (*trace, error) {
 	}
 	watch = sent
 	err = send(withTrace(ctx, watch), session, watch)
+	if err == nil {
+		c.reached(session)
+	}
 	if err != nil && ctx.Err() != nil {
 		watch.awaitCancel(session)
 	}
@@ -252,6 +283,7 @@ func (c *Conn) connected(ctx context.Context) (*mcp.ClientSession, error) {
 	}
 	c.mu.Lock()
 	c.session = session
+	c.behind = c.version != "" // there was another one
 	result := session.InitializeResult()
 	if result != nil {
 		c.version, c.spoken, c.offers = result.ProtocolVersion, result.ProtocolVersion, offered(result)
@@ -290,12 +322,18 @@ func (h *handler) TokenSource(context.Context) (oauth2.TokenSource, error) {
 // Authorize implements auth.OAuthHandler: the challenge becomes the error of
 // the request.
 func (h *handler) Authorize(_ context.Context, req *http.Request, resp *http.Response) error {
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // to its end, so that the connection is reused
-	ch := newChallenge(req, resp)
-	ch.text = refusalText(body)
+	ch := challenged(req, resp)
 	if watch, _ := req.Context().Value(traceKey{}).(*trace); watch != nil {
 		watch.stop(ch)
 	}
+	return ch
+}
+
+// challenged reads a challenge to its end, so that the connection is reused.
+func challenged(req *http.Request, resp *http.Response) *challenge {
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	ch := newChallenge(req, resp)
+	ch.text = refusalText(body)
 	return ch
 }

@@ -63,13 +63,7 @@ func (c *Conn) clientOptions() *mcp.ClientOptions {
 		o.ElicitationHandler = c.elicit
 		o.Capabilities.Elicitation = &mcp.ElicitationCapabilities{Form: &mcp.FormElicitationCapabilities{}, URL: &mcp.URLElicitationCapabilities{}}
 	}
-	if hear := c.signer.cfg.Updated; hear != nil {
-		o.ResourceUpdatedHandler = func(_ context.Context, req *mcp.ResourceUpdatedNotificationRequest) {
-			if req.Params != nil {
-				hear(req.Params.URI)
-			}
-		}
-	}
+	c.hear(o)
 	return o
 }
 

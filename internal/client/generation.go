@@ -45,7 +45,7 @@ func (c *Conn) dial(ctx context.Context, options *mcp.ClientSessionOptions) (*mc
 		Endpoint:             c.signer.server,
 		HTTPClient:           c.http,
 		MaxRetries:           2, // of a stream that broke and can be taken up again; no request is repeated
-		DisableStandaloneSSE: c.signer.cfg.Elicit == nil && c.signer.cfg.Updated == nil,
+		DisableStandaloneSSE: c.signer.cfg.Elicit == nil && c.signer.cfg.Heard == nil,
 		OAuthHandler:         &handler{signer: c.signer},
 		MaxEventSize:         maxResult,
 	}, options)

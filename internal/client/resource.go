@@ -166,20 +166,6 @@ func (c *Conn) ReadResource(ctx context.Context, uri string) (*ResourceResult, e
 	return result, err
 }
 
-// Subscribe asks the server to tell Config.Updated when a resource changes. A
-// session that is lost is rebuilt without its subscriptions.
-func (c *Conn) Subscribe(ctx context.Context, uri string) error {
-	if err := sendable(uri); err != nil {
-		return err
-	}
-	return c.run(ctx, func(ctx context.Context, session *mcp.ClientSession, _ *trace) error {
-		if err := c.wants("subscriptions to resources", offered(session.InitializeResult()).Subscribe); err != nil {
-			return err
-		}
-		return session.Subscribe(ctx, &mcp.SubscribeParams{URI: uri})
-	})
-}
-
 // sendable refuses a name that cannot travel in the header that it is mirrored
 // in (Mcp-Name).
 func sendable(name string) error {

@@ -57,6 +57,7 @@ func withTrace(ctx context.Context, t *trace) context.Context {
 // tap is the transport of the MCP session. It belongs to whoever put a trace
 // into the request's context.
 type tap struct {
+	conn      *Conn
 	base      http.RoundTripper
 	userAgent string
 }
@@ -69,6 +70,10 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case req.Method == http.MethodGet:
 		return t.get(req)
+	case req.Header.Get("Mcp-Protocol-Version") >= firstAborting && isCancellation(req):
+		return made(req, http.StatusAccepted, http.NoBody), nil // that the request was broken off has said it
+	case req.Header.Get("Mcp-Method") == "subscriptions/listen":
+		return t.listen(req), nil
 	case watch == nil:
 		return t.base.RoundTrip(req)
 	case isCancellation(req):
