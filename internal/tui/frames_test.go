@@ -242,6 +242,9 @@ func frameOf(t *testing.T, scene scene, set setting) (frame, cursor string) {
 		scene.act(s)
 		v := s.m.View()
 		frame, cursor = v.Content, "cursor: none"
+		if s.m.View().Content != frame {
+			t.Error("drawn again it is another frame")
+		}
 		if v.Cursor != nil {
 			cursor = fmt.Sprintf("cursor: %d,%d", v.Cursor.X, v.Cursor.Y)
 		}

@@ -16,10 +16,11 @@ type stretch struct {
 }
 
 func styled(rows []string, style lipgloss.Style) []string {
+	drawn := make([]string, len(rows))
 	for i, row := range rows {
-		rows[i] = style.Render(row)
+		drawn[i] = style.Render(row)
 	}
-	return rows
+	return drawn
 }
 
 // colored renders the rows of text, which are parts of it in order.
