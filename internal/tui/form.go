@@ -201,11 +201,13 @@ func (f *form) document() string {
 }
 
 // set fills the form from arguments, those that it has no field for included; what they do not
-// have is not sent. False: they are not an object.
+// have is not sent. The focus stays on its field, or goes to what that was in. False: they are not
+// an object.
 func (f *form) set(raw json.RawMessage) bool {
 	if raw = compact(raw); schema.TypeOf(raw) != "object" {
 		return false
 	}
+	way := f.focused().way()
 	if f.shape.whole {
 		f.root.children[0].fill(raw)
 	} else {
@@ -214,6 +216,7 @@ func (f *form) set(raw json.RawMessage) bool {
 	f.changed()
 	f.tried, f.focus = false, 0
 	f.layout()
+	f.reach(f.root.along(way))
 	return true
 }
 

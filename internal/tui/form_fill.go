@@ -114,6 +114,31 @@ func (in *input) clear() {
 	}
 }
 
+// waypoint is one step on the way to an input: its place in what it is in, and its name.
+type waypoint struct {
+	at   int
+	name string
+}
+
+// way leads to the input from the outermost one.
+func (in *input) way() []waypoint {
+	if in == nil || in.parent == nil {
+		return nil
+	}
+	return append(in.parent.way(), waypoint{slices.Index(in.parent.children, in), in.name})
+}
+
+// along is the input at the end of a way, or the last one on it that shows.
+func (in *input) along(way []waypoint) *input {
+	for _, s := range way {
+		if in.parent != nil && !in.unfolded() || s.at >= len(in.children) || in.children[s.at].name != s.name {
+			break
+		}
+		in = in.children[s.at]
+	}
+	return in
+}
+
 // fits says whether a value can be shown by the input's kind.
 func (in *input) fits(raw json.RawMessage) bool {
 	typ := schema.TypeOf(raw)

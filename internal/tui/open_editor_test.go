@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
 	"github.com/mcpdiscord/mcpdiscord/internal/tui"
 )
 
@@ -98,4 +100,35 @@ func TestCopyCommand(t *testing.T) {
 		}
 		s.see("copied the command")
 	})
+}
+
+// TestFocusAfterEditor gives the screen what came back from an editor while the focus is on a field.
+func TestFocusAfterEditor(t *testing.T) {
+	t.Parallel()
+	const roles = `{"channel":"a","author":{"name":"b"},"people":[{"name":"Ann","roles":["x","y","z"]},{"name":"Bea"}]}`
+	tests := []struct{ name, keys, text, want string }{
+		{"a field", "@ratio", `{"channel":"a","ratio":2}`, `ratio +2$`},
+		{"one that is not sent", "@ratio 2", `{"channel":"a"}`, `ratio +number`},
+		{"one of a group", "@name Ann @url", `{"author":{"name":"Bea"}}`, `url +uri`},
+		{"a group that is gone", "@icon space @width 7", `{"author":{"name":"Bea"}}`, `icon .*not sent`},
+		{"an item", "@people space Ann tab space admin ctrl+n guest", roles, `2\. +y$`},
+		{"an item of an item that is gone", "@people space Ann tab space admin ctrl+n guest", `{"people":[]}`, `people +(empty|list)`},
+		{"a field of another kind", "@tags space a", `{"tags":"all"}`, `tags +"all"`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			play(t, setting{width: 80, height: 60, session: &session{tools: []client.Tool{{
+				Name: "announce", InputSchema: json.RawMessage(kindsOfFields),
+			}}}}, func(s *stage) {
+				s.settle()
+				s.press("enter")
+				s.chords(test.keys)
+				s.send(s.m.Edited(test.text, nil))
+				if row := regexp.MustCompile(`(?m)^ +› *(.*)$`).FindStringSubmatch(s.frame()); row == nil || !regexp.MustCompile("^"+test.want).MatchString(row[1]) {
+					t.Errorf("the focus is on %q, want %s:\n%s", row, test.want, s.frame())
+				}
+			})
+		})
+	}
 }
