@@ -20,6 +20,8 @@ type questions struct {
 	flat  client.Action
 	words []word
 
+	asking sync.Mutex // held by the one question that is answered
+
 	mu   sync.Mutex
 	used map[string]bool // the words that a form asked for; nil: none was asked
 	// err is what kept --elicit from answering. The question is then canceled,
@@ -55,10 +57,14 @@ func (p *program) newQuestions(tool string, values []string) (*questions, error)
 // the wait as well.
 func (q *questions) answer(command context.Context) func(context.Context, client.Elicitation) (client.Answer, error) {
 	return func(ctx context.Context, e client.Elicitation) (client.Answer, error) {
+		q.asking.Lock()
+		defer q.asking.Unlock()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(command, cancel)()
 		switch {
+		case ctx.Err() != nil:
+			return client.Answer{}, ctx.Err()
 		case q.flat != "":
 			return client.Answer{Action: q.flat}, nil
 		case e.Refused != nil:

@@ -99,9 +99,11 @@ type Config struct {
 	// Transport carries every HTTP request; nil: one that dials only where a
 	// sign-in with this server may lead.
 	Transport http.RoundTripper
-	// Elicit asks the user what the server wants to know during a call; one
-	// question at a time. An error refuses the question. nil: nobody is asked,
-	// and the server is told so. The time it takes is not counted by Timeout.
+	// Elicit asks the user what the server wants to know during a call. It may
+	// be called for several questions at once; its context ends with the question
+	// and has the values of the call's context, where the call is known. An error
+	// refuses the question. nil: nobody is asked, and the server is told so. The
+	// time it takes is not counted by Timeout.
 	Elicit func(ctx context.Context, question Elicitation) (Answer, error)
 	// Heard hears what the server says of itself between the operations: that a
 	// list has changed, or a resource (see [Conn.Subscribe]). It must not block.

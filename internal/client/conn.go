@@ -29,9 +29,7 @@ type Conn struct {
 	watching chan struct{}
 	closed   chan struct{} // closed by Close
 	// closers are the sessions that are being closed.
-	closers sync.WaitGroup
-	// asking is held by the one question that the user is asked.
-	asking     sync.Mutex
+	closers    sync.WaitGroup
 	operations operations
 	calls      atomic.Uint64 // counts them, for their progress tokens
 

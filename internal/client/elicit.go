@@ -69,12 +69,11 @@ func (c *Conn) clientOptions() *mcp.ClientOptions {
 
 // elicit answers the server's question, in every generation of the protocol:
 // as a request within the answer to a call, and as a result that wants input.
-// Questions come one at a time, and no clock runs meanwhile.
+// No clock runs meanwhile.
 func (c *Conn) elicit(ctx context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
-	c.asking.Lock()
-	defer c.asking.Unlock()
 	defer c.operations.pause()()
-	answer, err := c.signer.cfg.Elicit(ctx, c.elicitation(req.Params))
+	asker, schema := c.operations.asker(ctx, req.Params)
+	answer, err := c.signer.cfg.Elicit(asked{ctx, asker}, c.elicitation(req.Params, schema))
 	if err != nil {
 		return nil, err
 	}
@@ -92,10 +91,22 @@ func (c *Conn) elicit(ctx context.Context, req *mcp.ElicitRequest) (*mcp.ElicitR
 	return result, nil
 }
 
-func (c *Conn) elicitation(p *mcp.ElicitParams) Elicitation {
+// asked is the context of a question with the values of the operation's that it
+// belongs to. An older generation's question comes in a context of the session,
+// which has those of whoever began the session.
+type asked struct {
+	context.Context
+
+	of context.Context
+}
+
+// Value implements [context.Context].
+func (a asked) Value(key any) any { return a.of.Value(key) }
+
+func (c *Conn) elicitation(p *mcp.ElicitParams, schema json.RawMessage) Elicitation {
 	e := Elicitation{Server: c.signer.server, Message: p.Message, URL: p.URL}
 	if p.URL == "" {
-		e.Schema = c.operations.schemaOnWire(p.RequestedSchema)
+		e.Schema = schema
 		return e
 	}
 	u, err := c.signer.reach.check(p.URL)
@@ -142,6 +153,7 @@ type operations struct {
 }
 
 type operating struct {
+	of    context.Context // whose values its questions have
 	clock *time.Timer
 	limit time.Duration
 	watch *trace
@@ -153,7 +165,7 @@ func (o *operations) begin(ctx context.Context, limit time.Duration, watch *trac
 	ctx, cancel := context.WithCancelCause(ctx)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	it := &operating{time.AfterFunc(limit, func() { cancel(errCallTimeout) }), limit, watch}
+	it := &operating{ctx, time.AfterFunc(limit, func() { cancel(errCallTimeout) }), limit, watch}
 	if o.asking > 0 {
 		it.clock.Stop()
 	}
@@ -190,36 +202,56 @@ func (o *operations) pause() (resume func()) {
 	}
 }
 
-// schemaOnWire finds the schema as the server wrote it, in its order: the SDK
-// gives a map. Where it is not found the map has to do.
-func (o *operations) schemaOnWire(given any) json.RawMessage {
-	type question struct {
-		Params struct {
-			Schema json.RawMessage `json:"requestedSchema"`
-		} `json:"params"`
-	}
+// asker finds the operation that a question belongs to, as far as its context and
+// the wire tell, and the schema as the server wrote it, in its order: the SDK gives a
+// map. Where they are not found, a context without values and the map have to do.
+func (o *operations) asker(ctx context.Context, p *mcp.ElicitParams) (of context.Context, schema json.RawMessage) {
+	own, _ := ctx.Value(traceKey{}).(*trace)
+	of = context.Background()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for it := range o.running {
-		for _, message := range it.watch.messages() {
-			var found struct {
-				question
-				Result struct {
-					Requests map[string]question `json:"inputRequests"`
-				} `json:"result"`
-			}
-			if json.Unmarshal(message, &found) != nil {
-				continue
-			}
-			questions := append(slices.Collect(maps.Values(found.Result.Requests)), found.question)
-			for _, q := range questions {
-				var value any
-				if json.Unmarshal(q.Params.Schema, &value) == nil && reflect.DeepEqual(value, given) {
-					return q.Params.Schema
-				}
+		if it.watch == own { // a result that wants input
+			schema, _ = it.watch.question(p)
+			of = it.of
+			break
+		}
+		if found, here := it.watch.question(p); here {
+			of, schema = it.of, found
+		}
+	}
+	if schema == nil {
+		schema, _ = json.Marshal(p.RequestedSchema) // it was JSON
+	}
+	return of, schema
+}
+
+// question looks for a question among what was received, and returns its schema.
+func (t *trace) question(p *mcp.ElicitParams) (schema json.RawMessage, here bool) {
+	type question struct {
+		Params struct {
+			Message string          `json:"message"`
+			URL     string          `json:"url"`
+			Schema  json.RawMessage `json:"requestedSchema"`
+		} `json:"params"`
+	}
+	for _, message := range t.messages() {
+		var found struct {
+			question
+			Result struct {
+				Requests map[string]question `json:"inputRequests"`
+			} `json:"result"`
+		}
+		if json.Unmarshal(message, &found) != nil {
+			continue
+		}
+		for _, q := range append(slices.Collect(maps.Values(found.Result.Requests)), found.question) {
+			var value any
+			_ = json.Unmarshal(q.Params.Schema, &value) // without a schema it stays nil
+			if q.Params.Message == p.Message && q.Params.URL == p.URL && reflect.DeepEqual(value, p.RequestedSchema) {
+				return q.Params.Schema, true
 			}
 		}
 	}
-	schema, _ := json.Marshal(given) // it was JSON
-	return schema
+	return nil, false
 }

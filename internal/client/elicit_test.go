@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +22,15 @@ func askingFake(t *testing.T, stateless bool, question *mcp.ElicitParams) *fake 
 	t.Helper()
 	f := newFake(t)
 	server := mcp.NewServer(&mcp.Implementation{Name: "asking", Version: "1"}, nil)
-	server.AddTool(&mcp.Tool{Name: "ask", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	server.AddTool(&mcp.Tool{Name: "ask", InputSchema: json.RawMessage(`{"type":"object"}`)}, asks(stateless, question))
+	f.mcp = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server },
+		&mcp.StreamableHTTPOptions{Stateless: stateless, PropagateRequestCancellation: true})
+	return f
+}
+
+// asks is a tool that asks, and gives back what it was told.
+func asks(stateless bool, question *mcp.ElicitParams) mcp.ToolHandler {
+	return func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		var answer any = req.Params.InputResponses["q"]
 		switch {
 		case !stateless:
@@ -34,10 +44,7 @@ func askingFake(t *testing.T, stateless bool, question *mcp.ElicitParams) *fake 
 		}
 		text, err := json.Marshal(answer)
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(text)}}}, err
-	})
-	f.mcp = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server },
-		&mcp.StreamableHTTPOptions{Stateless: stateless, PropagateRequestCancellation: true})
-	return f
+	}
 }
 
 var generations = map[string]bool{"2026-07-28": true, "2025-11-25": false}
@@ -74,6 +81,51 @@ func TestElicit(t *testing.T) {
 			}
 			want(t, version+" schema", string(asked[0].Schema), wallSchema)
 		}
+	}
+}
+
+type nameKey struct{}
+
+// TestElicitAtOnce has two calls ask at once, over one session: each question comes
+// in a context with the values of its call's, and neither waits for the other.
+func TestElicitAtOnce(t *testing.T) {
+	t.Parallel()
+	for version, stateless := range generations {
+		f := newFake(t)
+		server := mcp.NewServer(&mcp.Implementation{Name: "asking", Version: "1"}, nil)
+		for _, name := range []string{"one", "two"} {
+			question := &mcp.ElicitParams{Message: name + "?", RequestedSchema: json.RawMessage(wallSchema)}
+			server.AddTool(&mcp.Tool{Name: name, InputSchema: json.RawMessage(`{"type":"object"}`)}, asks(stateless, question))
+		}
+		f.mcp = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server },
+			&mcp.StreamableHTTPOptions{Stateless: stateless, PropagateRequestCancellation: true})
+		r := newRig(t, f)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		met, asked := make(chan struct{}), atomic.Int32{}
+		r.Elicit = func(ctx context.Context, e client.Elicitation) (client.Answer, error) {
+			if name, _ := ctx.Value(nameKey{}).(string); name+"?" != e.Message {
+				t.Errorf("%s: %q was asked for the call %q", version, e.Message, name)
+			}
+			if asked.Add(1) == 2 {
+				close(met)
+			}
+			select {
+			case <-met:
+			case <-ctx.Done():
+			}
+			return client.Answer{Action: client.Decline}, nil
+		}
+		conn := r.connect(t)
+		var calls sync.WaitGroup
+		for _, name := range []string{"one", "two"} {
+			calls.Go(func() {
+				if _, err := conn.Call(context.WithValue(ctx, nameKey{}, name), client.Call{Name: name}); err != nil {
+					t.Errorf("%s: %v", version, err)
+				}
+			})
+		}
+		calls.Wait()
 	}
 }
 
