@@ -217,10 +217,10 @@ func (m *model) inFlight() int {
 
 // end notes how a call ended.
 func (m *model) end(c *call, state callState) {
-	c.cancel()
-	if m.asked != nil && m.asked.call == c {
-		m.reply(client.Answer{Action: client.Cancel}, "")
+	for q := m.questionOf(c); q != nil; q = m.questionOf(c) {
+		m.reply(q, client.Answer{Action: client.Cancel}, "")
 	}
+	c.cancel()
 	c.state, c.took = state, m.clock.Sub(c.began)
 	if m.archive != nil {
 		if kept, ok := c.keep(); ok {

@@ -46,7 +46,8 @@ func loadItems(ctx context.Context, session Session, id int, pane paneID, fetch 
 // perform makes a call. It also lays the result out, so that a large one does not hold up the
 // screen. Nothing comes into the mailbox afterwards.
 func perform(c *call, session Session, box *mailbox) tea.Cmd {
-	ctx, id, it, arguments := c.ctx, c.id, c.item, c.arguments
+	id, it, arguments := c.id, c.item, c.arguments
+	ctx := context.WithValue(c.ctx, callKey{}, id)
 	return func() tea.Msg {
 		msg := resultMsg{id: id}
 		var res *client.Result

@@ -78,7 +78,7 @@ func (m *model) historyRow(c *call, selected bool, w int) string {
 	t := &m.theme
 	mark, word, style := "✓", elapsed(c.took), t.good
 	switch {
-	case m.asked != nil && m.asked.call == c:
+	case m.questionOf(c) != nil:
 		mark, word, style = "?", "asks you", t.warn
 	case c.state == callRunning:
 		mark, word, style = "…", "running "+elapsed(m.clock.Sub(c.began)), t.accent

@@ -154,7 +154,7 @@ func (m *model) formHints() []key.Binding {
 func (m *model) callHints(c *call) []key.Binding {
 	k := &m.keys
 	switch {
-	case m.asking():
+	case m.asked() != nil:
 		return m.questionHints()
 	case c.state == callRunning:
 		return []key.Binding{as(k.back, "esc", "cancel"), k.background, k.quit}

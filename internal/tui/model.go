@@ -62,7 +62,7 @@ type model struct {
 	hear          tea.Cmd       // the next question of the server
 	hearExchanges tea.Cmd       // the newest exchanges
 	hearUpdate    tea.Cmd       // the next change of a resource
-	asked         *question     // waits for an answer; nil: there is none
+	questions     []*question   // that wait for an answer, in the order in which they came
 	pasteTo       chan<- string // nil: no field for it
 	login         *login        // covers the panes; nil: it does not
 	palette       *palette      // covers the body; nil: it is closed
@@ -214,8 +214,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case exchangesMsg:
 		return m.gotExchanges(msg)
 	case goneMsg:
-		m.asked = nil
-		return m.hear
+		m.gone(msg)
 	case connectedMsg:
 		return m.gotConnected(msg)
 	case signedInMsg:

@@ -39,7 +39,7 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	case m.login != nil:
 		return m.pressLogin(msg)
-	case m.asking():
+	case m.asked() != nil:
 		return m.pressQuestion(msg)
 	case p.screen == screenForm:
 		return m.pressForm(msg)
@@ -106,7 +106,7 @@ func (m *model) inField() bool {
 	}
 	p := m.here()
 	v := p.view()
-	return m.filtering() || p.screen == screenForm || v != nil && v.strip != nil || m.asking() && m.asked.form != nil
+	return m.filtering() || p.screen == screenForm || v != nil && v.strip != nil || m.asked() != nil && m.asked().form != nil
 }
 
 // filtering says whether keys go to the filter of a list.
@@ -193,8 +193,8 @@ func (m *model) paste(text string) tea.Cmd {
 		if m.login.waits() && m.pasteTo != nil {
 			m.login.typing = m.login.paste.insert(strings.TrimSpace(text))
 		}
-	case m.asking():
-		if f := m.asked.form; f != nil && !f.paste(text) {
+	case m.asked() != nil:
+		if f := m.asked().form; f != nil && !f.paste(text) {
 			m.notice = "not pasted: a field holds at most 1 MB"
 		}
 	case m.filtering():

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -12,6 +13,7 @@ import (
 // Question is what a server asks the user during a call.
 type Question struct {
 	asked  client.Elicitation
+	of     int                  // the id of its call; 0: not known
 	answer chan<- client.Answer // has room for one
 	gone   <-chan struct{}      // closed when nobody waits for the answer any more
 }
@@ -21,8 +23,9 @@ func Asks(questions chan<- Question) func(ctx context.Context, asked client.Elic
 	return func(ctx context.Context, asked client.Elicitation) (client.Answer, error) {
 		answer, gone := make(chan client.Answer, 1), make(chan struct{})
 		defer close(gone)
+		of, _ := ctx.Value(callKey{}).(int)
 		select {
-		case questions <- Question{asked, answer, gone}:
+		case questions <- Question{asked, of, answer, gone}:
 		case <-ctx.Done():
 			return client.Answer{}, ctx.Err()
 		}
@@ -30,16 +33,24 @@ func Asks(questions chan<- Question) func(ctx context.Context, asked client.Elic
 		case given := <-answer:
 			return given, nil
 		case <-ctx.Done():
+		}
+		select {
+		case given := <-answer: // before the call was canceled
+			return given, nil
+		default:
 			return client.Answer{}, ctx.Err()
 		}
 	}
 }
 
-// question is the one that waits for an answer.
+// callKey is where the context of a call has its id, for the questions about it.
+type callKey struct{}
+
+// question is one that waits for an answer.
 type question struct {
 	Question
 
-	call    *call  // that it seems to belong to: the protocol does not say
+	call    *call
 	message string // printable
 	form    *form  // nil: an address to open
 	url     string // printable
@@ -47,7 +58,7 @@ type question struct {
 
 type (
 	questionMsg struct{ question Question }
-	goneMsg     struct{}
+	goneMsg     struct{ answer chan<- client.Answer }
 )
 
 // hearQuestion waits for the next question, or the end of the screen.
@@ -68,59 +79,90 @@ func hearQuestion(ctx context.Context, questions <-chan Question) tea.Cmd {
 // wait waits until a question is answered, or until nobody wants to know any more.
 func (q Question) wait() tea.Msg {
 	<-q.gone
-	return goneMsg{}
+	return goneMsg{q.answer}
 }
 
 func openAddress(open func(url string) error, url string) tea.Cmd {
 	if open == nil {
 		return nil
 	}
-	return func() tea.Msg { return openedMsg{err: open(url)} }
+	return func() tea.Msg { return openedMsg{err: open(url), otherwise: "the address is in the Log (6)"} }
 }
 
-// gotQuestion shows a question where its call is shown.
+// gotQuestion shows a question where its call is shown, and waits for the next.
 func (m *model) gotQuestion(msg questionMsg) tea.Cmd {
 	asked := msg.question.asked
-	q := &question{Question: msg.question, message: prose(asked.Message, 8<<10)}
-	for _, c := range m.calls {
-		if c.state == callRunning {
-			q.call = c
-		}
-	}
-	if p := m.here(); p.screen == screenCall && p.call.state == callRunning {
-		q.call = p.call
-	}
-	m.asked = q
+	q := &question{Question: msg.question, call: m.asker(msg.question.of), message: prose(asked.Message, 8<<10)}
 	switch {
 	case q.call == nil:
-		m.reply(client.Answer{Action: client.Cancel}, "nobody waits for it any more")
+		m.reply(q, client.Answer{Action: client.Cancel}, "nobody waits for it any more")
+		return m.hear
 	case asked.Refused != nil:
-		m.reply(client.Answer{Action: client.Decline}, "it wants an address opened that is refused: "+asked.Refused.Error())
+		m.reply(q, client.Answer{Action: client.Decline}, "it wants an address opened that is refused: "+asked.Refused.Error())
+		return m.hear
 	case asked.URL != "":
 		q.url = oneLine(asked.URL, 8<<10)
 	default:
 		q.form = newForm(parseShape(asked.Schema))
 		q.form.strict = true
 	}
-	if m.asked != nil {
-		m.note(toneServer, q.call.item.name+" asks: "+q.message)
-		if !m.asking() {
-			m.notice = q.call.item.name + " asks you something; History (4) has it"
+	m.questions = append(m.questions, q)
+	m.note(toneServer, q.call.item.name+" asks: "+q.message)
+	if m.asked() == nil {
+		m.notice = q.call.item.name + " asks you something; History (4) has it"
+	}
+	return tea.Batch(q.wait, m.hear)
+}
+
+// asker is the call that a question belongs to; where nobody knows, the one that is shown or, if
+// that does not run, the newest that does.
+func (m *model) asker(id int) (asker *call) {
+	for _, c := range m.calls {
+		if c.state == callRunning && (id == 0 || id == c.id) {
+			asker = c
 		}
 	}
-	return msg.question.wait
+	if p := m.here(); id == 0 && p.screen == screenCall && p.call.state == callRunning {
+		asker = p.call
+	}
+	return asker
 }
 
-// asking says whether the question is on the screen.
-func (m *model) asking() bool {
-	p := m.here()
-	return m.asked != nil && p.screen == screenCall && p.call == m.asked.call && p.call.state == callRunning
+// questionOf is the first question that a call waits with, nil for none.
+func (m *model) questionOf(c *call) *question {
+	for _, q := range m.questions {
+		if q.call == c {
+			return q
+		}
+	}
+	return nil
 }
 
-// reply answers the question.
-func (m *model) reply(answer client.Answer, why string) {
-	q := m.asked
-	m.asked = nil
+// asked is the question that is on the screen, nil for none.
+func (m *model) asked() *question {
+	if p := m.here(); p.screen == screenCall {
+		return m.questionOf(p.call)
+	}
+	return nil
+}
+
+// unseen counts the questions that wait elsewhere.
+func (m *model) unseen() int {
+	n := len(m.questions)
+	if m.asked() != nil {
+		n--
+	}
+	return n
+}
+
+// gone forgets a question that nobody wants to know the answer of any more.
+func (m *model) gone(msg goneMsg) {
+	m.questions = slices.DeleteFunc(m.questions, func(q *question) bool { return q.answer == msg.answer })
+}
+
+// reply answers a question.
+func (m *model) reply(q *question, answer client.Answer, why string) {
+	m.gone(goneMsg{q.answer})
 	q.answer <- answer
 	text := "the server's question: " + map[client.Action]string{client.Accept: "answered", client.Decline: "declined", client.Cancel: "not answered"}[answer.Action]
 	if why != "" {
@@ -132,30 +174,34 @@ func (m *model) reply(answer client.Answer, why string) {
 
 // pressQuestion handles a key while the question is shown.
 func (m *model) pressQuestion(msg tea.KeyPressMsg) tea.Cmd {
-	k, q := &m.keys, m.asked
+	k, q := &m.keys, m.asked()
 	if q.form == nil {
 		switch {
 		case msg.String() == "y": // not Enter, which may have been meant for something else
-			m.reply(client.Answer{Action: client.Accept}, "")
+			m.reply(q, client.Answer{Action: client.Accept}, "")
+			m.note(tonePlain, "opening "+q.url)
 			return openAddress(m.openURL, q.asked.URL)
+		case key.Matches(msg, k.copyURL):
+			m.notice = "copied the address"
+			return tea.SetClipboard(q.url)
 		case key.Matches(msg, k.back):
-			m.reply(client.Answer{Action: client.Cancel}, "")
+			m.reply(q, client.Answer{Action: client.Cancel}, "")
 		case key.Matches(msg, k.no):
-			m.reply(client.Answer{Action: client.Decline}, "")
+			m.reply(q, client.Answer{Action: client.Decline}, "")
 		}
 		return nil
 	}
 	if key.Matches(msg, k.decline) {
-		m.reply(client.Answer{Action: client.Decline}, "")
+		m.reply(q, client.Answer{Action: client.Decline}, "")
 		return nil
 	}
 	q.form.clock = m.clock
 	switch q.form.press(m.cells, msg) {
 	case formBack:
-		m.reply(client.Answer{Action: client.Cancel}, "")
+		m.reply(q, client.Answer{Action: client.Cancel}, "")
 	case formSubmit:
 		if content, ok := q.form.arguments(); ok {
-			m.reply(client.Answer{Action: client.Accept, Content: content}, "")
+			m.reply(q, client.Answer{Action: client.Accept, Content: content}, "")
 		}
 	case formEdit:
 		return m.editForm(q.form)
@@ -167,9 +213,9 @@ func (m *model) pressQuestion(msg tea.KeyPressMsg) tea.Cmd {
 }
 
 func (m *model) questionHints() []key.Binding {
-	k, q := &m.keys, m.asked
+	k, q := &m.keys, m.asked()
 	if q.form == nil {
-		return []key.Binding{as(k.yes, "y", "open it"), as(k.no, "n", "decline"), as(k.back, "esc", "skip")}
+		return []key.Binding{as(k.yes, "y", "open it"), as(k.no, "n", "decline"), k.copyURL, as(k.back, "esc", "skip")}
 	}
 	hints := []key.Binding{as(k.submit, "ctrl+s", "answer"), k.decline, as(k.back, "esc", "skip")}
 	switch {
@@ -183,7 +229,7 @@ func (m *model) questionHints() []key.Binding {
 
 // questionBody shows who asks what, and the form or the address.
 func (m *model) questionBody() body {
-	t, q, w, h := &m.theme, m.asked, m.width, m.bodyHeight()
+	t, q, w, h := &m.theme, m.asked(), m.width, m.bodyHeight()
 	heading := q.call.item.name + " asks you"
 	if q.form == nil {
 		heading = q.call.item.name + " asks you to open an address"

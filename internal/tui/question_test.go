@@ -1,9 +1,11 @@
 package tui_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
@@ -21,15 +23,22 @@ var elicitations = map[string]client.Elicitation{
 	"address": {Message: "Pay there first.", URL: "https://pay.example.com/checkout?order=80351110224678912", Host: "pay.example.com"},
 	"sure":    {Message: "Are you sure?", Schema: json.RawMessage(`{"type":"object","properties":{}}`)},
 	"later":   {Message: "Still there?"},
+	"older":   {Message: "Who am I?"},
 	"refused": {Message: "Look here.", URL: "file:///etc/passwd", Refused: errors.New("only https")},
 }
 
 // askFor asks the user, and answers with the answer.
-func (s *session) askFor(name string, e client.Elicitation) (*client.Result, error) {
-	if name == "later" {
+func (s *session) askFor(ctx context.Context, name string, e client.Elicitation) (*client.Result, error) {
+	switch name {
+	case "later":
 		<-s.release
+	case "older": // it is not known of which call
+		forgotten, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		ctx = forgotten
 	}
-	answer, err := s.elicit(e)
+	answer, err := s.elicit(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +81,7 @@ func TestQuestionsWithAnAddress(t *testing.T) {
 	t.Parallel()
 	const address = "https://pay.example.com/checkout?order=80351110224678912"
 	for key, want := range map[string][]string{
-		"y": {"open " + address, "answer address accept "}, "n": {"answer address decline "}, "esc": {"answer address cancel "}, "x": nil, "enter": nil,
+		"y": {"open " + address, "answer address accept "}, "n": {"answer address decline "}, "esc": {"answer address cancel "}, "x": nil, "c": nil, "enter": nil,
 	} {
 		play(t, setting{session: &session{tools: asking.tools}}, func(s *stage) {
 			s.settle()
@@ -85,6 +94,21 @@ func TestQuestionsWithAnAddress(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestQuestionsWithoutABrowser: the address is not lost where nothing opens it.
+func TestQuestionsWithoutABrowser(t *testing.T) {
+	t.Parallel()
+	nothing := func(string) error { return client.ErrNoBrowser }
+	play(t, setting{session: &session{tools: asking.tools}, browse: nothing}, func(s *stage) {
+		s.settle()
+		s.press("down", "enter", "c")
+		s.see("copied the address", "It leads to pay.example.com")
+		s.press("y")
+		s.see("Thanks: accept", "not opened: there is no desktop here; the address is in the Log (6)")
+		s.press("6")
+		s.see("opening https://pay.example.com/checkout?order=80351110224678912")
+	})
 }
 
 func TestQuestionsThatNeedNoUser(t *testing.T) {
@@ -136,4 +160,58 @@ func TestQuestionsOfOthers(t *testing.T) {
 		s.press("esc")
 		s.see("Thanks: cancel")
 	})
+}
+
+// TestQuestionsAtOnce: each question is asked where its call is shown, whichever is shown when it
+// comes, and an answer or the end of one call leaves that of another alone.
+func TestQuestionsAtOnce(t *testing.T) {
+	t.Parallel()
+	play(t, setting{session: &session{tools: append(tools(), asking.tools...)}}, func(s *stage) {
+		s.settle()
+		s.choose("later")
+		s.press("b")
+		s.choose("slow")
+		close(s.session.release) // slow ends, and later asks
+		s.settle()
+		s.see("later asks you something; History (4) has it", "late answer", "1 question")
+		s.press("esc")
+		s.choose("form")
+		s.see("? form asks you", "Which guild", "2 calls · 1 question")
+		s.press("ctrl+c")
+		s.see("canceled form", "1 question")
+		s.choose("sure")
+		s.see("? sure asks you", "2 calls · 1 question")
+		s.press("enter")
+		s.see("Thanks: accept")
+		s.press("4", "down")
+		s.see("? later", "asks you")
+		s.press("G", "enter")
+		s.see("? later asks you", "Still there?")
+		s.press("esc")
+		s.see("Thanks: cancel")
+		want := []string{"answer form cancel ", "answer sure accept {}", "answer later cancel "}
+		if got := s.session.answers(); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
+
+// TestQuestionsOfNobody: a question of which it is not known whose it is is asked on the call that
+// is shown.
+func TestQuestionsOfNobody(t *testing.T) {
+	t.Parallel()
+	play(t, setting{session: &session{tools: append(tools(), client.Tool{Name: "older"})}}, func(s *stage) {
+		s.settle()
+		s.choose("older")
+		s.see("? older asks you", "Who am I?")
+		s.press("enter")
+		s.see("Thanks: accept")
+	})
+}
+
+// answers are those that the server got.
+func (s *session) answers() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.calls), func(call string) bool { return !strings.HasPrefix(call, "answer ") })
 }

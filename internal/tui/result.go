@@ -2,6 +2,8 @@ package tui
 
 import (
 	"encoding/json"
+	"errors"
+	"os/exec"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -19,8 +21,9 @@ type (
 		outcome savedFile
 	}
 	openedMsg struct {
-		dir string // to be removed at the end; "": none
-		err error
+		dir       string // to be removed at the end; "": none
+		err       error
+		otherwise string // what can be done where nothing opens it
 	}
 	pagedMsg struct{ err error }
 )
@@ -71,7 +74,7 @@ func (m *model) do(c *call, a action) tea.Cmd {
 		open := m.openFile
 		return func() tea.Msg {
 			dir, err := openMedia(a.save, open)
-			return openedMsg{dir: dir, err: err}
+			return openedMsg{dir: dir, err: err, otherwise: "s saves it"}
 		}
 	case actBrowse:
 		if m.openURL == nil {
@@ -79,7 +82,7 @@ func (m *model) do(c *call, a action) tea.Cmd {
 			return nil
 		}
 		open := m.openURL
-		return func() tea.Msg { return openedMsg{err: open(a.text)} }
+		return func() tea.Msg { return openedMsg{err: open(a.text), otherwise: "y copies the address"} }
 	case actRead:
 		p := m.here()
 		p.links = append(p.links, c)
@@ -111,8 +114,22 @@ func (m *model) gotOpened(msg openedMsg) {
 		m.dirs = append(m.dirs, msg.dir)
 	}
 	if msg.err != nil {
-		m.notice = "not opened: " + oneLine(msg.err.Error(), 300)
+		m.notice = "not opened: " + whyNotOpened(msg.err) + "; " + msg.otherwise
 	}
+}
+
+// whyNotOpened puts into words why the desktop did not open something.
+func whyNotOpened(err error) string {
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(err, client.ErrNoBrowser):
+		return "there is no desktop here"
+	case errors.Is(err, exec.ErrNotFound):
+		return "there is no program for it here"
+	case errors.As(err, &exit):
+		return "its program failed"
+	}
+	return oneLine(err.Error(), 300)
 }
 
 // argumentOutline lays out what is sent.

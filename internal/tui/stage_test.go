@@ -33,8 +33,8 @@ type session struct {
 	dials     chan error // nil: connecting does not wait; else for what comes of it
 	signIns   chan error // the same of a sign-in
 	release   chan struct{}
-	linked    bool                                              // each resource has a link to another
-	elicit    func(e client.Elicitation) (client.Answer, error) // asks until the test ends
+	linked    bool // each resource has a link to another
+	elicit    func(ctx context.Context, e client.Elicitation) (client.Answer, error)
 	identity  client.Identity
 	about     client.About
 
@@ -115,7 +115,7 @@ func (s *session) Call(ctx context.Context, call client.Call) (*client.Result, e
 	s.calls = append(s.calls, name+" "+string(call.Arguments))
 	s.mu.Unlock()
 	if e, asks := elicitations[name]; asks {
-		return s.askFor(name, e)
+		return s.askFor(ctx, name, e)
 	}
 	switch name {
 	case "slow":
@@ -268,8 +268,7 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, ASCII: set.ascii, Still: set.still, Now: func() time.Time { return s.now }, OpenFile: set.open, OpenURL: set.browse}
 		s.session.signIns = make(chan error)
 		questions := make(chan tui.Question)
-		ask := tui.Asks(questions)
-		s.session.elicit = func(e client.Elicitation) (client.Answer, error) { return ask(ctx, e) }
+		s.session.elicit = tui.Asks(questions)
 		cfg.Questions = questions
 		s.updates = make(chan string)
 		cfg.Updates = s.updates

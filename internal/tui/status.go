@@ -54,6 +54,12 @@ func (m *model) standing(w int) []string {
 	case n > 1:
 		parts = append(parts, t.accent.Render(fmt.Sprintf("%d calls", n)))
 	}
+	switch n := m.unseen(); {
+	case n == 1:
+		parts = append(parts, t.warn.Render("1 question"))
+	case n > 1:
+		parts = append(parts, t.warn.Render(fmt.Sprintf("%d questions", n)))
+	}
 	if m.session == nil {
 		return append(parts, t.dim.Render("not connected"))
 	}

@@ -102,7 +102,7 @@ func (m *model) body() body {
 	case screenConfirm:
 		return margin(m.confirmBody(p.call, w, h))
 	case screenCall:
-		if m.asking() {
+		if m.asked() != nil {
 			return m.questionBody()
 		}
 		return margin(m.callBody(p.call, w, h))
