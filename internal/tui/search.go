@@ -102,7 +102,8 @@ func (p pattern) mark(t *theme, text string, inks []stretch) []stretch {
 // search is a pattern that is looked for in a tree, and what was found.
 type search struct {
 	pattern
-	from int // the line at which it began
+	from int    // the line at which it began
+	top  scroll // what stood at the top then
 	busy bool
 	mute bool // the matches are marked, and the cursor stays: the view was changed
 	done found
@@ -166,15 +167,19 @@ func (f *found) firstFrom(i int) int {
 // marks is the pattern to highlight.
 func (s *search) marks() pattern { return s.pattern }
 
-// words say which match is shown.
-func (s *search) words() string {
+// words say which match is shown; there says that it is, corner what else is to be said.
+func (s *search) words(there bool, corner string) string {
 	switch n := len(s.done.hits); {
 	case s.text == "":
-		return ""
+		return corner
 	case s.done.pattern != s.pattern || s.done.tree == nil:
 		return "searching …"
 	case n == 0:
 		return "no match"
+	case !there && corner != "":
+		return corner
+	case !there:
+		return matches(n)
 	case s.done.more:
 		return fmt.Sprintf("%d of more than %d", s.at+1, n)
 	default:
@@ -182,10 +187,20 @@ func (s *search) words() string {
 	}
 }
 
+func matches(n int) string {
+	if n == 1 {
+		return "1 match"
+	}
+	return fmt.Sprintf("%d matches", n)
+}
+
 // startSearch opens the field.
 func (v *viewer) startSearch() {
 	v.strip = &strip{purpose: forSearch, editor: newEditor(v.search.text)}
 	v.search.from, v.search.at = v.line(), -1
+	if o := v.outline(); o != nil {
+		v.search.top = o.top
+	}
 }
 
 // line is the node at which the view at hand is.
@@ -256,15 +271,40 @@ func (v *viewer) gotFound(p port, f found) action {
 	return action{}
 }
 
-// hit moves by matches, around the ends.
+// hit moves by matches, around the ends: from the one at hand, or from where the view has gone since.
 func (v *viewer) hit(p port, by int) action {
-	n := len(v.search.done.hits)
+	s := &v.search
+	n := len(s.done.hits)
 	if n == 0 {
 		return action{}
 	}
-	v.search.at = ((v.search.at+by)%n + n) % n
+	if at := s.at + by; v.onMatch(p) {
+		s.at = (at + n) % n
+	} else if s.at, _ = slices.BinarySearch(s.done.hits, int32(v.line())); by < 0 {
+		s.at = (s.at - 1 + n) % n
+	} else {
+		s.at %= n
+	}
 	v.show(p)
 	return action{}
+}
+
+// onMatch says whether the view is at the match at hand.
+func (v *viewer) onMatch(p port) bool {
+	s := &v.search
+	if s.at < 0 || s.at >= len(s.done.hits) || s.done.tree != v.searchable() {
+		return false
+	}
+	i := int(s.done.hits[s.at])
+	if v.shown == viewTable {
+		return v.table.rowOf(i) == v.table.row
+	}
+	o := v.outline()
+	if !o.flat {
+		return o.cursor == i
+	}
+	first, _ := o.find(p, i)
+	return first >= 0 || o.top.line == i
 }
 
 // show brings the match at hand into the window.
@@ -318,9 +358,15 @@ func (o *outline) matchRow(p port, i int, sought pattern) int {
 
 // endSearch gives up what was looked for, and goes back to where it began.
 func (v *viewer) endSearch(p port) {
-	from := v.search.from
+	from, top := v.search.from, v.search.top
 	v.search = search{at: -1, busy: v.search.busy}
-	if o := v.outline(); o != nil && !o.flat {
-		o.goTo(p, o.seen(from))
+	if v.shown == viewTable && v.table != nil {
+		v.table.choose(from)
+	} else if o := v.outline(); o != nil {
+		o.top = top
+		o.roll(p, 0)
+		if !o.flat {
+			o.goTo(p, o.seen(from))
+		}
 	}
 }

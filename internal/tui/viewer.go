@@ -330,9 +330,7 @@ func (v *viewer) rows(t *theme, p port) body {
 		b.rows, last = o.rows(t, inside)
 		b.corner = v.corner(o, inside, last)
 	}
-	if words := v.search.words(); words != "" {
-		b.corner = words
-	}
+	b.corner = v.search.words(v.onMatch(inside), b.corner)
 	if v.strip != nil {
 		for len(b.rows) < inside.h {
 			b.rows = append(b.rows, "")
