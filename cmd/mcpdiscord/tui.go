@@ -44,16 +44,8 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	desktop := client.BrowserEnvironment{Getenv: p.getenv}
 	questions := make(chan tui.Question)
 	cfg.Elicit = tui.Asks(questions)
-	updates := make(chan string, 64)
-	cfg.Heard = func(news client.News) {
-		if news.Kind != client.NewsResource {
-			return
-		}
-		select {
-		case updates <- news.URI:
-		default: // more than anybody reads
-		}
-	}
+	news := tui.NewNews()
+	cfg.Heard = news.Tell
 	exchanges := tui.NewExchanges()
 	cfg.Exchanges = exchanges.Tell
 	if cfg.OpenBrowser != nil {
@@ -67,7 +59,7 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	err := tui.Run(ctx, tui.Config{
 		Connect: conns.connect, Server: cfg.Server, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ,
 		Program: p.name, Editor: p.editor(), Still: t.still || p.getenv("TERM") == "dumb", ASCII: p.asciiTerminal(),
-		Events: events, Paste: pasted, Questions: questions, Exchanges: exchanges, Updates: updates, History: p.historyFile(o, cfg.Server), Pager: p.pager(),
+		Events: events, Paste: pasted, Questions: questions, Exchanges: exchanges, News: news, History: p.historyFile(o, cfg.Server), Pager: p.pager(),
 		OpenFile: func(path string) error { return client.OpenFile(ctx, path, desktop) },
 		OpenURL:  func(url string) error { return client.OpenBrowser(ctx, url, desktop) },
 	})

@@ -274,6 +274,7 @@ func (m *model) gotResult(msg resultMsg) {
 		m.end(c, callFailed)
 	} else {
 		c.faulty = msg.view.failed
+		m.wasRead(c)
 		m.end(c, callAnswered)
 		m.makeRoom(c)
 	}

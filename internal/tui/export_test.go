@@ -42,6 +42,14 @@ func Ticks(msg tea.Msg) bool {
 	return false
 }
 
+// Held is how many news wait, and the bytes of their addresses.
+func (n *News) Held() (count, bytes int) {
+	for _, news := range n.list {
+		bytes += len(news.URI)
+	}
+	return len(n.list), bytes
+}
+
 func Clock() tea.Msg { return clockMsg{} }
 
 func NewForm(schema json.RawMessage) *Form { return newForm(parseShape(schema)) }

@@ -127,7 +127,11 @@ func (m *model) listHints(p *listPane) []key.Binding {
 		hints[0] = as(k.open, "enter", it.deed())
 	}
 	if it := p.selected(); it != nil && it.watchable {
-		hints = append(hints, k.watch)
+		watch := k.watch
+		if m.watches[it.id].on {
+			watch = as(watch, "w", "stop watching")
+		}
+		hints = append(hints, watch)
 	}
 	if p.filter.text != "" {
 		hints = append(hints, as(k.back, "esc", "clear filter"))

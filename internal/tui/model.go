@@ -47,7 +47,8 @@ type model struct {
 	identity                  client.Identity
 	notice                    string // what happened last, until the next key
 	tools, resources, prompts listPane
-	archive                   *archive // nil: nothing is kept on disk
+	watches                   map[string]watch // by a resource's address
+	archive                   *archive         // nil: nothing is kept on disk
 	link                      link
 	history                   history
 	inspector                 inspector
@@ -61,7 +62,7 @@ type model struct {
 	listen        tea.Cmd       // the next event of a sign-in
 	hear          tea.Cmd       // the next question of the server
 	hearExchanges tea.Cmd       // the newest exchanges
-	hearUpdate    tea.Cmd       // the next change of a resource
+	hearNews      tea.Cmd       // the next news of the server
 	questions     []*question   // that wait for an answer, in the order in which they came
 	pasteTo       chan<- string // nil: no field for it
 	login         *login        // covers the panes; nil: it does not
@@ -109,7 +110,8 @@ func newModel(ctx context.Context, cfg Config) *model {
 		tools:  newTools(), resources: newResources(), prompts: newPrompts(),
 		listen:        listen(ctx, cfg.Events),
 		hearExchanges: hearExchanges(ctx, cfg.Exchanges),
-		hearUpdate:    hearUpdate(ctx, cfg.Updates),
+		hearNews:      hearNews(ctx, cfg.News),
+		watches:       map[string]watch{},
 		hear:          hearQuestion(ctx, cfg.Questions),
 		pasteTo:       cfg.Paste,
 	}
@@ -133,7 +135,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 
 // Init connects, or starts to load the tools; the first frame does not wait for that.
 func (m *model) Init() tea.Cmd {
-	cmds := []tea.Cmd{nextClock(), m.listen, m.hear, m.hearExchanges, m.hearUpdate, m.spin(), loadHistory(m.archive)}
+	cmds := []tea.Cmd{nextClock(), m.listen, m.hear, m.hearExchanges, m.hearNews, m.spin(), loadHistory(m.archive)}
 	if m.session == nil {
 		cmds = append(cmds, m.dial())
 	} else {
@@ -205,8 +207,8 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.gotQuestion(msg)
 	case watchedMsg:
 		m.gotWatched(msg)
-	case updatedMsg:
-		return m.gotUpdated(msg)
+	case newsMsg:
+		return m.gotNews(msg)
 	case aboutMsg:
 		m.gotAbout(msg)
 	case changedMsg:

@@ -1,5 +1,7 @@
 package tui_test
 
+import "github.com/mcpdiscord/mcpdiscord/internal/client"
+
 // paneScenes are the panes beside the tools.
 var paneScenes = []scene{
 	{name: "resources", act: func(s *stage) {
@@ -24,6 +26,13 @@ var paneScenes = []scene{
 	{name: "resource read", act: func(s *stage) {
 		s.settle()
 		s.press("2", "enter")
+	}},
+	{name: "resources watched", act: func(s *stage) {
+		s.settle()
+		s.press("2", "w", "down", "w", "down", "w")
+		s.hear(client.News{Kind: client.NewsResource, URI: "https://example.com/logo.png"})
+		s.hear(client.News{Kind: client.NewsResource, URI: "file:///notes.txt", Missed: true})
+		s.press("g")
 	}},
 	{name: "resource failed", act: func(s *stage) {
 		s.settle()

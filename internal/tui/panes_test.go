@@ -108,35 +108,6 @@ func TestResources(t *testing.T) {
 	})
 }
 
-func (s *session) Subscribe(_ context.Context, uri string) error {
-	s.heard("subscribe " + uri)
-	return s.renewErr
-}
-
-func TestWatch(t *testing.T) {
-	t.Parallel()
-	open(t, func(s *stage) {
-		s.press("2")
-		s.see("w watch")
-		s.press("w")
-		s.see("you will hear when notes.txt changes")
-		s.press("1")
-		s.updates <- "file:///notes.txt"
-		s.settle()
-		s.see("notes.txt has changed")
-		s.updates <- "\x1b[2Jother"
-		s.settle()
-		s.see("␛[2Jother has changed")
-		s.press("2", "G", "w") // a template
-		s.session.renewErr = &client.Error{Message: "too many"}
-		s.press("g", "w")
-		s.see("notes.txt cannot be watched: too many")
-		if want := []string{"subscribe file:///notes.txt", "subscribe file:///notes.txt"}; !slices.Equal(s.session.calls, want) {
-			t.Errorf("%q, want %q", s.session.calls, want)
-		}
-	})
-}
-
 func TestPrompts(t *testing.T) {
 	t.Parallel()
 	open(t, func(s *stage) {

@@ -252,6 +252,9 @@ func TestNoCallAfterTheEnd(t *testing.T) {
 	if _, err := closed.Tools(t.Context()); !errors.Is(err, context.Canceled) {
 		t.Errorf("Tools: %v", err)
 	}
+	if err := closed.Unsubscribe(t.Context(), "test://1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Unsubscribe: %v", err)
+	}
 	if _, err := closed.Call(t.Context(), client.Call{Name: "text"}); !errors.Is(err, context.Canceled) || len(session.entered) > 0 {
 		t.Errorf("Call: %v", err)
 	}

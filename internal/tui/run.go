@@ -151,6 +151,10 @@ func (g guarded) Subscribe(ctx context.Context, uri string) error {
 	return g.door.do(func() error { return g.Session.Subscribe(ctx, uri) })
 }
 
+func (g guarded) Unsubscribe(ctx context.Context, uri string) error {
+	return g.door.do(func() error { return g.Session.Unsubscribe(ctx, uri) })
+}
+
 func (g guarded) Ping(ctx context.Context) error {
 	return g.door.do(func() error { return g.Session.Ping(ctx) })
 }

@@ -234,7 +234,7 @@ type stage struct {
 	events    chan client.Event
 	pasted    chan string
 	exchanges *tui.Exchanges
-	updates   chan string
+	news      *tui.News
 }
 
 type setting struct {
@@ -270,8 +270,8 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		questions := make(chan tui.Question)
 		s.session.elicit = tui.Asks(questions)
 		cfg.Questions = questions
-		s.updates = make(chan string)
-		cfg.Updates = s.updates
+		s.news = tui.NewNews()
+		cfg.News = s.news
 		s.exchanges = tui.NewExchanges()
 		cfg.Exchanges = s.exchanges
 		if cfg.OpenURL == nil {

@@ -25,6 +25,7 @@ type Session interface {
 	ResourceTemplates(ctx context.Context) ([]client.ResourceTemplate, error)
 	ReadResource(ctx context.Context, uri string) (*client.ResourceResult, error)
 	Subscribe(ctx context.Context, uri string) error
+	Unsubscribe(ctx context.Context, uri string) error
 	Prompts(ctx context.Context) ([]client.Prompt, error)
 	Prompt(ctx context.Context, name string, arguments map[string]string) (*client.PromptResult, error)
 	Call(ctx context.Context, call client.Call) (*client.Result, error)
@@ -67,8 +68,8 @@ type Config struct {
 	Questions <-chan Question
 	// Exchanges are those of the client over HTTP. nil: none are shown.
 	Exchanges *Exchanges
-	// Updates are the addresses of resources that have changed. nil: none come.
-	Updates <-chan string
+	// News are those of the client, of lists and resources that have changed. nil: none come.
+	News *News
 	// Paste takes the address that a browser elsewhere ended at; nil: there is no field for it.
 	Paste chan<- string
 }

@@ -107,14 +107,11 @@ func (m *model) listRows(l *listPane, w, h int) (rows []string, x, y int) {
 
 func (m *model) listRow(it *item, words []string, selected bool, w int) string {
 	t := &m.theme
-	mark := it.mark()
-	switch {
-	case it.destructive():
-		mark = t.bad.Render(mark)
-	case mark != "":
-		mark = t.dim.Render(mark)
+	mark, style := m.mark(it)
+	name := fit(m.cells, it.name, w-4-max(1, len(mark)))
+	if mark != "" {
+		mark = style.Render(mark)
 	}
-	name := fit(m.cells, it.name, w-4-max(1, len(it.mark())))
 	if selected {
 		return ends(m.cells, " "+t.accent.Render("› ")+t.lit(name, words, func(s string) string { return t.accent.Render(s) }), mark, w)
 	}
@@ -132,11 +129,7 @@ func (m *model) detailRows(it *item, w, h int) []string {
 		title = it.name
 	}
 	heading := t.strong.Render(fit(m.cells, title, w))
-	if word := it.markWord(); word != "" {
-		style := t.dim
-		if it.destructive() {
-			style = t.bad
-		}
+	if word, style := m.markWord(it); word != "" {
 		heading = t.strong.Render(fit(m.cells, title, w-len(word)-3)) + "  " + style.Render(word)
 	}
 	rows := append([]string{heading}, styled(it.facts, t.dim)...)

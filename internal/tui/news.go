@@ -1,0 +1,90 @@
+package tui
+
+import (
+	"context"
+	"sync"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
+)
+
+// Bounds of what waits for the screen: a server may name any number of resources.
+const (
+	maxNews     = 500
+	maxNewsName = 8 << 10 // bytes of an address
+)
+
+// News keeps what a client hears of its server until the screen takes it. Who tells never waits,
+// and what is told many times over is taken once.
+type News struct {
+	ready chan struct{} // holds one: something came
+
+	mu   sync.Mutex // guards what follows
+	list []client.News
+}
+
+// NewNews keeps none yet.
+func NewNews() *News { return &News{ready: make(chan struct{}, 1)} }
+
+// newsMsg is what came since the last one, the oldest first.
+type newsMsg struct{ list []client.News }
+
+// Tell is for client.Config.Heard.
+func (n *News) Tell(news client.News) {
+	n.mu.Lock()
+	n.put(news)
+	n.mu.Unlock()
+	select {
+	case n.ready <- struct{}{}:
+	default:
+	}
+}
+
+// put keeps news in the place of older ones of the same; that something has changed outdoes that
+// it may have.
+func (n *News) put(news client.News) {
+	for i, old := range n.list {
+		if old.Kind == news.Kind && old.URI == news.URI {
+			news.Missed = news.Missed && old.Missed
+			n.list = append(append(n.list[:i:i], n.list[i+1:]...), news)
+			return
+		}
+	}
+	if len(n.list) < maxNews && len(news.URI) <= maxNewsName {
+		n.list = append(n.list, news)
+	}
+}
+
+// hearNews waits for news.
+func hearNews(ctx context.Context, n *News) tea.Cmd {
+	if n == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		select {
+		case <-n.ready:
+		case <-ctx.Done():
+			return nil
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		msg := newsMsg{n.list}
+		n.list = nil
+		return msg
+	}
+}
+
+// gotNews takes them, and waits for more.
+func (m *model) gotNews(msg newsMsg) tea.Cmd {
+	for _, news := range msg.list {
+		switch news.Kind {
+		case client.NewsResource:
+			m.changed(news)
+		case client.NewsUnwatched:
+			m.unwatched(news)
+		case client.NewsTools, client.NewsResources, client.NewsPrompts, client.NewsCut:
+		}
+	}
+	return m.hearNews
+}
