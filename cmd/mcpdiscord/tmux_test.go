@@ -62,7 +62,7 @@ func tellStory(t *testing.T, x *tmux) {
 	x.press("g", "Enter")
 	x.sees("›▸ {6 keys}")
 	x.press("Escape")
-	x.sees("w text") // the search has ended
+	x.sees("esc back") // the search has ended
 	x.press("x")
 	x.sees("[raw]", `jsonrpc: "2.0"`)
 

@@ -22,6 +22,7 @@ type link struct {
 	ping    job // tries it
 	lost    bool
 	ended   bool // the sign-in is over
+	open    bool // it was made without a sign-in, and none was asked for since
 	tries   int
 	retryAt time.Time
 	heard   time.Time     // when the server answered last
@@ -78,7 +79,7 @@ func (m *model) gotConnected(msg connectedMsg) tea.Cmd {
 	}
 	m.login = nil
 	m.session, m.identity = msg.session, msg.identity
-	m.link.heard = m.clock
+	m.link.heard, m.link.open = m.clock, m.identity.Issuer == ""
 	m.note(tonePlain, "connected as "+who(m.identity))
 	return m.reload()
 }
@@ -88,7 +89,7 @@ func (m *model) reached(err error) {
 	var known *client.Error
 	l := &m.link
 	if errors.As(err, &known) && known.Kind == client.KindAuth {
-		l.ended = known.SignIn && len(known.Scopes) == 0
+		l.ended, l.open = known.SignIn && len(known.Scopes) == 0, false
 	} else if err == nil {
 		l.ended = false
 	}

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"charm.land/bubbles/v2/key"
@@ -181,3 +182,39 @@ func Kept(e *Exchanges) int {
 
 // Log is the number of bytes in the log.
 func (m *model) Log() int { return m.log.bytes }
+
+// Shown are the keys that the help names at the place at hand: those of the place alone, and all.
+func (m *model) Shown() (here []key.Binding, all map[string]bool) {
+	all = map[string]bool{}
+	for _, group := range m.keyGroups() {
+		for _, b := range group.keys {
+			for _, name := range b.Keys() {
+				all[name] = true
+			}
+		}
+	}
+	return m.hints(), all
+}
+
+// HelpWords are the words of the help, with every key by itself.
+func (m *model) HelpWords() string {
+	m.width = minWidth
+	words := ansi.Strip(strings.Join(m.helpRows(), "\n"))
+	for _, pair := range []string{"↑↓", "←→"} { // shift+↑↓ is shift+↑ and shift+↓
+		for _, word := range strings.Fields(words) {
+			if mod, ok := strings.CutSuffix(word, pair); ok {
+				for _, sign := range pair {
+					words += " " + mod + string(sign)
+				}
+			}
+		}
+	}
+	return strings.NewReplacer("ctrl+← →", "ctrl+← ctrl+→", "1 … 6", "1 2 3 4 5 6").Replace(words)
+}
+
+func KeySign(name string) string { return keySign(name) }
+
+// Writing says whether there is a text under the cursor.
+func (m *model) Writing() bool { return m.writing() }
+
+func (m *model) InField() bool { return m.inField() }

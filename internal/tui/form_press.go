@@ -25,17 +25,20 @@ func (f *form) press(c cells, msg tea.KeyPressMsg) formAction {
 	if name == "ctrl+s" || name == "enter" && f.last() && !f.unfinished() {
 		return formSubmit
 	}
-	f.refused = nil
 	switch name {
 	case "esc":
+		f.refused = nil
 		return formBack
 	case "ctrl+o":
-		return formEdit
+		if len(f.slots) > 0 {
+			return formEdit
+		}
 	case "ctrl+y":
 		return formCopy
 	case "ctrl+n":
 		return f.add()
 	case "enter", "tab", "shift+tab", "up", "down", "pgup", "pgdown":
+		f.refused = nil
 		f.walk(c, name)
 	default:
 		return f.key(c, msg)

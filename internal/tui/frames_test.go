@@ -225,8 +225,8 @@ var scenes = []scene{
 
 var sizes = [][2]int{{80, 24}, {120, 40}, {40, 12}}
 
-// frameOf plays one scene and gives its frame and where the cursor stands in it.
-func frameOf(t *testing.T, scene scene, set setting) (frame, cursor string) {
+// onStage plays one scene, and then looks at it.
+func onStage(t *testing.T, scene scene, set setting, look func(s *stage)) {
 	t.Helper()
 	if scene.session != nil {
 		set.session = &session{tools: scene.session.tools, loadErr: scene.session.loadErr, identity: scene.session.identity, about: scene.session.about}
@@ -240,6 +240,14 @@ func frameOf(t *testing.T, scene scene, set setting) (frame, cursor string) {
 	}
 	play(t, set, func(s *stage) {
 		scene.act(s)
+		look(s)
+	})
+}
+
+// frameOf plays one scene and gives its frame and where the cursor stands in it.
+func frameOf(t *testing.T, scene scene, set setting) (frame, cursor string) {
+	t.Helper()
+	onStage(t, scene, set, func(s *stage) {
 		v := s.m.View()
 		frame, cursor = v.Content, "cursor: none"
 		if s.m.View().Content != frame {
@@ -311,6 +319,9 @@ func TestFramesFit(t *testing.T) {
 				set := setting{width: size[0], height: size[1], plain: true}
 				plain, at := frameOf(t, scene, set)
 				checkFrame(t, plain, size[0], size[1])
+				if rows := strings.Split(words(plain), "\n"); !strings.Contains(rows[len(rows)-1], " help") && !strings.HasPrefix(scene.name, "help") {
+					t.Errorf("the footer does not lead to the help: %s", rows[len(rows)-1])
+				}
 				if strings.Contains(strings.NewReplacer("\x1b[1m", "", "\x1b[m", "").Replace(plain), "\x1b") {
 					t.Errorf("more than bold without colors: %q", plain)
 				}

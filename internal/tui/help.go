@@ -1,46 +1,15 @@
 package tui
 
 import (
+	"slices"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 )
 
-// help lists the keys of the place at hand, and those that work everywhere. It covers the screen
-// while it is open.
+// help lists all keys that work at the place at hand. It covers the screen while it is open.
 type help struct{ top int }
-
-// everywhere are the keys that do not depend on the place.
-var everywhere = []struct {
-	heading string
-	keys    [][2]string
-}{
-	{"Everywhere", [][2]string{
-		{"1 … 6", "show a pane; each keeps its place"},
-		{"ctrl+p", "find a command, a pane or a tool"},
-		{"? or f1", "this help; f1 in fields, too"},
-		{"esc", "cancel the call that is shown, else go back; never quits"},
-		{"ctrl+c", "cancel; twice within a second: quit"},
-		{"q", "quit"},
-	}},
-	{"Lists", [][2]string{
-		{"↑ ↓ or k j", "move"},
-		{"pgup pgdn, space", "a page"},
-		{"g G, home end", "first, last"},
-		{"/", "filter by letters of the name or title, words of the description"},
-		{"o", "tools in groups, or in the server's order"},
-	}},
-	{"Fields", [][2]string{
-		{"← →", "move; with ctrl or alt by words"},
-		{"home end", "beginning, end (ctrl+a, ctrl+e)"},
-		{"ctrl+w u k", "delete the word, to the beginning, to the end"},
-		{"enter, tab", "next field"},
-		{"ctrl+s", "send"},
-	}},
-	{"Mouse", [][2]string{
-		{"click", "show a pane, select; again: open"},
-		{"wheel", "scroll"},
-		{"shift+drag", "select text (in some terminals alt or fn)"},
-	}},
-}
 
 func (m *model) pressHelp(msg tea.KeyPressMsg) {
 	rows := len(m.helpRows())
@@ -63,18 +32,50 @@ func (m *model) helpBody(h int) body {
 
 func (m *model) helpRows() []string {
 	t, w := &m.theme, m.width-2
-	rows := []string{t.strong.Render("Here")}
-	add := func(key, does string) {
-		rows = append(rows, fit(m.cells, " "+pad(m.cells, t.accent.Render(key), 17)+" "+t.plain.Render(does), w))
-	}
-	for _, h := range m.hints() {
-		add(h.Help().Key, h.Help().Desc)
-	}
-	for _, group := range everywhere {
-		rows = append(rows, "", t.strong.Render(group.heading))
-		for _, k := range group.keys {
-			add(k[0], k[1])
+	var rows []string
+	for _, group := range m.keyGroups() {
+		if len(rows) > 0 {
+			rows = append(rows, "")
+		}
+		rows = append(rows, t.strong.Render(group.heading))
+		for _, b := range group.keys {
+			const column = 12
+			does := b.Help().Desc
+			if others := otherNames(b); len(others) > 0 {
+				does += " (" + strings.Join(others, ", ") + ")"
+			}
+			lead := pad(m.cells, t.accent.Render(b.Help().Key), column-1) + " "
+			for _, row := range wrap(m.cells, does, w-column-1) {
+				rows = append(rows, " "+lead+t.plain.Render(row))
+				lead = strings.Repeat(" ", column)
+			}
 		}
 	}
 	return rows
+}
+
+// keySigns are the keys that have a sign or a shorter name on the screen.
+var keySigns = strings.NewReplacer("up", "↑", "down", "↓", "left", "←", "right", "→", "pgup", "pgup", "pgdown", "pgdn", "delete", "del")
+
+// keySign is the name of a key as the screen has it.
+func keySign(name string) string { return keySigns.Replace(name) }
+
+// otherNames are the keys of a binding that its words do not name.
+func otherNames(b key.Binding) []string {
+	shown := b.Help().Key
+	var others []string
+	for _, name := range b.Keys() {
+		sign := keySign(name)
+		mod, last := "", sign
+		if i := strings.LastIndexByte(sign, '+'); i > 0 && i < len(sign)-1 {
+			mod, last = sign[:i+1], sign[i+1:]
+		}
+		named := slices.Contains(strings.Fields(shown), sign) ||
+			strings.ContainsAny(last, "↑↓←→") && strings.HasPrefix(shown, mod) && strings.Contains(shown[len(mod):], last) ||
+			strings.Contains(shown, " … ") && len(name) == 1
+		if !named {
+			others = append(others, sign)
+		}
+	}
+	return others
 }

@@ -44,9 +44,9 @@ func (m *model) pressHistory(msg tea.KeyPressMsg) tea.Cmd {
 func (m *model) historyHints() []key.Binding {
 	k := &m.keys
 	if len(m.calls) == 0 {
-		return []key.Binding{k.quit}
+		return nil
 	}
-	return []key.Binding{as(k.open, "enter", "show"), k.again, k.edit, k.up, k.quit}
+	return append([]key.Binding{as(k.open, "enter", "show"), k.again}, m.editHint(m.pick())...)
 }
 
 func (m *model) historyBody() body {

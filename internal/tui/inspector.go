@@ -220,11 +220,16 @@ func (m *model) picks() []fact {
 func (m *model) pressInspector(msg tea.KeyPressMsg) tea.Cmd {
 	k, in, picks := &m.keys, &m.inspector, m.picks()
 	if in.leaving {
-		in.leaving = false
-		if msg.String() == "y" && m.session != nil {
+		switch {
+		case msg.String() == "y" && m.session != nil: // not Enter, which may have been meant for something else
+			in.leaving = false
 			in.job.stop()
 			in.job = m.start()
 			return change(in.job.ctx, m.session, in.job.id, true)
+		case key.Matches(msg, k.no):
+			in.leaving = false
+		default:
+			m.notice = m.leavingWords()
 		}
 		return nil
 	}
@@ -243,12 +248,14 @@ func (m *model) pressInspector(msg tea.KeyPressMsg) tea.Cmd {
 		return change(in.job.ctx, m.session, in.job.id, false)
 	case key.Matches(msg, k.signOut) && m.identity.Issuer != "":
 		in.leaving = true
-		m.notice = "sign out of " + host(m.identity.Server) + "?"
-	case key.Matches(msg, k.signIn) && m.identity.Issuer == "" && !m.identity.Given:
+		m.notice = m.leavingWords()
+	case key.Matches(msg, k.signIn) && m.identity.Issuer == "" && !m.identity.Given && !m.link.open:
 		return m.signIn(nil, nil)
 	}
 	return nil
 }
+
+func (m *model) leavingWords() string { return "sign out of " + host(m.identity.Server) + "?" }
 
 // show opens a fact in a viewer.
 func (m *model) show(f *fact) {
@@ -297,16 +304,17 @@ func (m *model) copyFact(f *fact) tea.Cmd {
 func (m *model) inspectorHints() []key.Binding {
 	k := &m.keys
 	if m.inspector.leaving {
-		return []key.Binding{as(k.yes, "y", "sign out"), as(k.no, "n", "stay")}
+		return []key.Binding{hint("y", "sign out", "y"), as(k.no, "n", "stay")}
 	}
 	hints := []key.Binding{as(k.open, "enter", "show"), k.copyFact}
 	switch {
+	case m.session == nil || m.inspector.job.cancel != nil:
 	case m.identity.Issuer != "":
 		hints = append(hints, k.renew, k.signOut)
-	case !m.identity.Given:
+	case !m.identity.Given && !m.link.open:
 		hints = append(hints, as(k.signIn, "s", "sign in"))
 	}
-	return append(hints, k.up, k.quit)
+	return hints
 }
 
 // inspectorLine is a row of the pane: a fact, or nothing.

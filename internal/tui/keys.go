@@ -2,19 +2,24 @@ package tui
 
 import (
 	"slices"
-	"strings"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 )
 
-// keymap is every key outside of text fields, with the words that the footer has for it.
+// keymap is every key that is no text, with the words that the footer has for it; those of results
+// are viewKeys, those of fields stand with the form.
 type keymap struct {
 	up, down, pageUp, pageDown, top, bottom key.Binding
 
 	open, filter, reload, back, again, edit, retry, background, signIn, copyURL, pasteURL, quit, interrupt, help, palette, group key.Binding
 
-	next, previous, submit, call, yes, no, keep, decline, copyFact, renew, signOut, watch key.Binding
+	yes, no, copyFact, renew, signOut, watch, panes key.Binding
+
+	// In fields.
+	next, submit, decline, editor, copyLine, keep, shut, among, amongPages, helpField key.Binding
+
+	fields, text, mouse []key.Binding // only for the help
 }
 
 func newKeymap() keymap {
@@ -36,26 +41,53 @@ func newKeymap() keymap {
 		edit:       bind("e", "edit and run", "e"),
 		retry:      bind("r", "retry", "r", "enter"),
 		background: bind("b", "to the background", "b"),
-		signIn:     bind("s", "sign in and run again", "s"),
-		copyURL:    bind("c", "copy the address", "c"),
-		pasteURL:   bind("p", "paste an address", "p"),
+		signIn:     bind("s", "sign in, run again", "s"),
+		copyURL:    bind("c", "copy address", "c"),
+		pasteURL:   bind("p", "paste address", "p"),
 		quit:       bind("q", "quit", "q"),
-		help:       bind("?", "help", "?"),
+		help:       bind("?", "help", "?", "f1"),
 		palette:    bind("ctrl+p", "commands", "ctrl+p"),
 		group:      bind("o", "groups", "o"),
+		panes:      bind("1 … 6", "show a pane; each keeps its place", "1", "2", "3", "4", "5", "6"),
 		interrupt:  bind("ctrl+c", "quit", "ctrl+c"),
-		next:       bind("enter", "next", "enter"),
-		previous:   bind("↑↓", "field", "up", "shift+tab"),
-		submit:     bind("ctrl+s", "call", "ctrl+s"),
-		call:       bind("enter", "call", "enter"),
 		yes:        bind("y", "call it", "y", "enter"),
 		no:         bind("n", "back", "n", "esc"),
-		decline:    bind("ctrl+r", "decline", "ctrl+r"),
 		watch:      bind("w", "watch", "w"),
 		copyFact:   bind("y", "copy", "y"),
-		renew:      bind("t", "renew the token", "t"),
+		renew:      bind("t", "renew token", "t"),
 		signOut:    bind("o", "sign out", "o"),
-		keep:       bind("enter", "keep", "enter"),
+
+		next:       bind("enter", "next", "enter"),
+		submit:     bind("ctrl+s", "call", "ctrl+s"),
+		decline:    bind("ctrl+r", "decline", "ctrl+r"),
+		editor:     bind("ctrl+o", "editor", "ctrl+o"),
+		copyLine:   bind("ctrl+y", "copy command", "ctrl+y"),
+		keep:       bind("enter", "keep", "enter", "tab"),
+		shut:       bind("esc", "close", "esc", "ctrl+p"),
+		among:      bind("↑↓", "move", "up", "down"),
+		amongPages: bind("pgup pgdn", "a page", "pgup", "pgdown"),
+		helpField:  bind("f1", "help", "f1"),
+		fields: []key.Binding{
+			bind("tab", "next field", "tab"),
+			bind("shift+tab", "field before", "shift+tab"),
+			bind("↑ ↓", "line or field", "up", "down"),
+			bind("pgup pgdn", "five fields", "pgup", "pgdown"),
+		},
+		text: []key.Binding{
+			bind("← →", "move", "left", "right", "ctrl+b", "ctrl+f"),
+			bind("ctrl+← →", "by words", "ctrl+left", "ctrl+right", "alt+left", "alt+right", "alt+b", "alt+f"),
+			bind("home end", "to the beginning, to the end", "home", "ctrl+a", "end", "ctrl+e"),
+			bind("backspace", "delete what is before the cursor", "backspace", "ctrl+h"),
+			bind("del", "delete what is under it", "delete", "ctrl+d"),
+			bind("ctrl+w", "delete a word", "ctrl+w", "alt+backspace", "ctrl+backspace"),
+			bind("ctrl+u", "delete to the beginning", "ctrl+u"),
+			bind("ctrl+k", "delete to the end", "ctrl+k"),
+		},
+		mouse: []key.Binding{
+			bind("click", "show a pane, select; again: open"),
+			bind("wheel", "scroll"),
+			bind("shift+drag", "select text (in some terminals alt or fn)"),
+		},
 	}
 }
 
@@ -85,123 +117,18 @@ func (k *keymap) step(msg tea.KeyPressMsg, page, n int) (int, bool) {
 	return 0, false
 }
 
-// hints are the keys of the screen at hand, the most useful first and the way out last.
-func (m *model) hints() []key.Binding {
-	k, p := &m.keys, m.here()
-	if m.login != nil {
-		return m.loginHints()
+// moving are the keys of step, but for the space bar where that does something else.
+func (k *keymap) moving(space bool) []key.Binding {
+	join := func(show, does string, a, b key.Binding) key.Binding {
+		return key.NewBinding(key.WithKeys(slices.Concat(a.Keys(), b.Keys())...), key.WithHelp(show, does))
 	}
-	switch p.screen {
-	case screenForm:
-		return m.formHints()
-	case screenConfirm:
-		return []key.Binding{k.yes, k.no, k.quit}
-	case screenCall:
-		return m.callHints(p.call)
+	down := k.pageDown
+	if !space {
+		down.SetKeys(slices.DeleteFunc(slices.Clone(down.Keys()), func(name string) bool { return name == "space" })...)
 	}
-	return m.paneHints()
-}
-
-func (m *model) listHints(p *listPane) []key.Binding {
-	k := &m.keys
-	switch {
-	case p.failed != nil && p.failed.signIn:
-		return []key.Binding{as(k.signIn, "s", "sign in"), k.retry, k.quit}
-	case p.failed != nil && p.loaded:
-		return []key.Binding{k.retry, k.back, k.quit}
-	case p.failed != nil:
-		return []key.Binding{k.retry, k.quit}
-	case !p.loaded:
-		return []key.Binding{k.quit}
-	case p.typing:
-		return []key.Binding{k.keep, as(k.back, "esc", "clear"), k.up, k.interrupt}
-	}
-	hints := []key.Binding{k.open, k.filter, k.up, k.reload}
-	switch it := p.selected(); {
-	case it == nil && len(p.items) == 0:
-		return []key.Binding{k.reload, k.quit}
-	case it == nil:
-	case len(it.shape.fields) > 0:
-		hints[0] = as(k.open, "enter", "fill in")
-	default:
-		hints[0] = as(k.open, "enter", it.deed())
-	}
-	if it := p.selected(); it != nil && it.watchable {
-		watch := k.watch
-		if m.watches[it.id].on {
-			watch = as(watch, "w", "stop watching")
-		}
-		hints = append(hints, watch)
-	}
-	if p.filter.text != "" {
-		hints = append(hints, as(k.back, "esc", "clear filter"))
-	}
-	if p.headed {
-		hints = append(hints, as(k.group, "o", "without groups"))
-	}
-	return append(hints, k.quit)
-}
-
-func (m *model) formHints() []key.Binding {
-	k, f := &m.keys, m.form()
-	verb := m.here().item.deed()
-	hints := []key.Binding{k.next, k.back, as(k.submit, "ctrl+s", verb)}
-	if f.last() {
-		hints = []key.Binding{as(k.call, "enter", verb), k.back}
-	}
-	if f.unfinished() {
-		hints = []key.Binding{as(k.next, "enter", "line"), k.back, as(k.submit, "ctrl+s", verb)}
-	}
-	return append(append(hints, f.hints()...), k.previous, k.interrupt)
-}
-
-func (m *model) callHints(c *call) []key.Binding {
-	k := &m.keys
-	switch {
-	case m.asked() != nil:
-		return m.questionHints()
-	case c.state == callRunning:
-		return []key.Binding{as(k.back, "esc", "cancel"), k.background, k.quit}
-	case c.state == callFailed && c.failure.signIn:
-		return []key.Binding{k.signIn, k.retry, k.back, k.quit}
-	case c.view == nil && c.state == callFailed:
-		return []key.Binding{k.retry, k.back, k.edit, k.quit}
-	case c.view == nil:
-		return []key.Binding{k.back, k.again, k.edit, k.quit}
-	case c.view.strip != nil:
-		return c.view.hints()
-	}
-	own := c.view.hints()
-	if c.info {
-		return append(append([]key.Binding{own[0], k.back}, own[1:]...), as(k.up, "↑↓", "move"), k.quit)
-	}
-	hints := append([]key.Binding{own[0], k.back, k.again}, own[1:]...)
-	return append(hints, k.edit, as(k.up, "↑↓", "move"), k.quit)
-}
-
-// footer writes the hints that fit; the last one always does.
-func (m *model) footer(w int) string {
-	hints, gap := m.hints(), "   "
-	switch {
-	case m.palette != nil:
-		hints = []key.Binding{as(m.keys.open, "enter", "do it"), m.keys.up, as(m.keys.back, "esc", "close")}
-	case m.help != nil:
-		hints = []key.Binding{as(m.keys.up, "↑↓", "scroll"), as(m.keys.back, "esc", "close")}
-	case !m.inField():
-		hints = slices.Insert(hints, len(hints)-1, m.keys.help, m.keys.palette)
-	}
-	if w < 60 {
-		gap = "  "
-	}
-	for {
-		parts := make([]string, 0, len(hints))
-		for _, h := range hints {
-			parts = append(parts, m.theme.strong.Render(h.Help().Key)+" "+m.theme.dim.Render(h.Help().Desc))
-		}
-		row := " " + strings.Join(parts, gap)
-		if len(hints) < 2 || m.cells.StringWidth(row) <= w {
-			return fit(m.cells, row, w)
-		}
-		hints = append(hints[:len(hints)-2:len(hints)-2], hints[len(hints)-1])
+	return []key.Binding{
+		join("↑ ↓", "move", k.up, k.down),
+		join("pgup pgdn", "a page", k.pageUp, down),
+		join("g G", "first, last", k.top, k.bottom),
 	}
 }

@@ -101,9 +101,9 @@ func (e *entry) name() string {
 func (m *model) logHints() []key.Binding {
 	k := &m.keys
 	if len(m.log.entries) == 0 {
-		return []key.Binding{k.quit}
+		return nil
 	}
-	return []key.Binding{as(k.open, "enter", "show"), k.copyFact, k.up, k.top, k.bottom, k.quit}
+	return []key.Binding{as(k.open, "enter", "show"), k.copyFact}
 }
 
 // logRow is a row of the pane, and how far its entry is above the newest.

@@ -251,13 +251,13 @@ func (m *model) loginHints() []key.Binding {
 	case l.typing:
 		return []key.Binding{as(k.next, "enter", "send"), k.back}
 	case l.failed != nil && m.session != nil:
-		return []key.Binding{k.retry, k.back, k.quit}
+		return []key.Binding{k.retry, k.back}
 	case l.failed != nil:
-		return []key.Binding{k.retry, k.quit}
+		return []key.Binding{k.retry}
 	case l.waits() && m.pasteTo != nil:
-		return []key.Binding{k.copyURL, k.pasteURL, as(k.back, "esc", "cancel"), k.quit}
+		return []key.Binding{k.copyURL, k.pasteURL, as(k.back, "esc", "cancel")}
 	case l.waits():
-		return []key.Binding{k.copyURL, as(k.back, "esc", "cancel"), k.quit}
+		return []key.Binding{k.copyURL, as(k.back, "esc", "cancel")}
 	}
-	return []key.Binding{as(k.back, "esc", "cancel"), k.quit}
+	return []key.Binding{as(k.back, "esc", "cancel")}
 }

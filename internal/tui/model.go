@@ -129,7 +129,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 		m.archive = &archive{path: cfg.History}
 	}
 	m.clock = m.now()
-	m.link.heard = m.clock
+	m.link.heard, m.link.open = m.clock, m.session != nil && m.identity.Issuer == ""
 	return m
 }
 

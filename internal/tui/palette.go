@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 )
 
@@ -30,11 +29,9 @@ type command struct {
 func (m *model) openPalette() {
 	p := &palette{}
 	for _, h := range m.hints() {
-		keys := h.Keys()
-		if len(keys) == 0 || key.Matches(keyPress(keys[0]), m.keys.interrupt, m.keys.quit, m.keys.up) { // or no command
-			continue
+		if keys := h.Keys(); len(keys) > 0 {
+			p.entries = append(p.entries, command{words: capital(h.Help().Desc), key: h.Help().Key, press: keys[0]})
 		}
-		p.entries = append(p.entries, command{words: capital(h.Help().Desc), key: h.Help().Key, press: keys[0]})
 	}
 	if m.login == nil {
 		for _, pane := range panes {
@@ -69,6 +66,8 @@ func (m *model) pressPalette(msg tea.KeyPressMsg) tea.Cmd {
 	switch msg.String() {
 	case "esc", "ctrl+p":
 		m.palette = nil
+	case "f1":
+		m.help = &help{}
 	case "enter":
 		m.palette = nil
 		if p.cursor < len(p.hits) {
@@ -76,7 +75,7 @@ func (m *model) pressPalette(msg tea.KeyPressMsg) tea.Cmd {
 		}
 	case "up":
 		p.move(-1)
-	case "down", "tab":
+	case "down":
 		p.move(1)
 	case "pgup":
 		p.move(-m.bodyHeight())

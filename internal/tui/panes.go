@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 )
 
@@ -111,22 +110,9 @@ func (m *model) pressPane(msg tea.KeyPressMsg) tea.Cmd {
 	return m.pressList(msg)
 }
 
-// paneHints are the keys in the list of the pane at hand, the most useful first.
-func (m *model) paneHints() []key.Binding {
-	switch m.pane {
-	case paneHistory:
-		return m.historyHints()
-	case paneInspector:
-		return m.inspectorHints()
-	case paneLog:
-		return m.logHints()
-	}
-	return m.listHints(m.listAt(m.pane))
-}
-
 // goTo shows a pane. What it lists is loaded when it is first seen.
 func (m *model) goTo(id paneID) tea.Cmd {
-	m.pane = id
+	m.pane, m.inspector.leaving = id, false
 	if id == paneInspector {
 		return m.look()
 	}

@@ -26,20 +26,20 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	}
 	p := m.here()
 	switch {
-	case m.palette != nil:
-		return m.pressPalette(msg)
 	case m.help != nil:
 		m.pressHelp(msg)
 		return nil
+	case m.palette != nil:
+		return m.pressPalette(msg)
 	case key.Matches(msg, m.keys.palette):
 		m.openPalette()
 		return nil
-	case msg.String() == "f1", key.Matches(msg, m.keys.help) && !m.inField():
+	case key.Matches(msg, m.keys.helpField), key.Matches(msg, m.keys.help) && !m.inField():
 		m.help = &help{}
 		return nil
 	case m.login != nil:
 		return m.pressLogin(msg)
-	case m.asked() != nil:
+	case m.asked() != nil && m.asked().form != nil:
 		return m.pressQuestion(msg)
 	case p.screen == screenForm:
 		return m.pressForm(msg)
@@ -60,6 +60,9 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	case screenConfirm:
 		return m.pressConfirm(msg)
 	case screenCall:
+		if m.asked() != nil {
+			return m.pressAddress(msg)
+		}
 		return m.pressCall(msg)
 	}
 	return m.pressPane(msg)
@@ -101,7 +104,10 @@ func (m *model) interrupt() tea.Cmd {
 
 // inField says whether letters are text here.
 func (m *model) inField() bool {
-	if m.login != nil {
+	switch {
+	case m.palette != nil:
+		return true
+	case m.login != nil:
 		return m.login.typing
 	}
 	p := m.here()
@@ -135,7 +141,7 @@ func (m *model) pressList(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	}
 	switch {
-	case key.Matches(msg, k.filter):
+	case key.Matches(msg, k.filter) && len(p.items) > 0:
 		p.typing = true
 	case key.Matches(msg, k.back):
 		p.clear()

@@ -172,25 +172,30 @@ func (m *model) reply(q *question, answer client.Answer, why string) {
 	m.notice = oneLine(text, 200)
 }
 
-// pressQuestion handles a key while the question is shown.
+// pressAddress handles a key while it is asked whether to open an address.
+func (m *model) pressAddress(msg tea.KeyPressMsg) tea.Cmd {
+	k, q := &m.keys, m.asked()
+	switch {
+	case msg.String() == "y": // not Enter, which may have been meant for something else
+		m.reply(q, client.Answer{Action: client.Accept}, "")
+		m.note(tonePlain, "opening "+q.url)
+		return openAddress(m.openURL, q.asked.URL)
+	case key.Matches(msg, k.copyURL):
+		m.notice = "copied the address"
+		return tea.SetClipboard(q.url)
+	case key.Matches(msg, k.back):
+		m.reply(q, client.Answer{Action: client.Cancel}, "")
+	case key.Matches(msg, k.no):
+		m.reply(q, client.Answer{Action: client.Decline}, "")
+	case key.Matches(msg, k.background):
+		m.background(q.call)
+	}
+	return nil
+}
+
+// pressQuestion handles a key in the form of a question.
 func (m *model) pressQuestion(msg tea.KeyPressMsg) tea.Cmd {
 	k, q := &m.keys, m.asked()
-	if q.form == nil {
-		switch {
-		case msg.String() == "y": // not Enter, which may have been meant for something else
-			m.reply(q, client.Answer{Action: client.Accept}, "")
-			m.note(tonePlain, "opening "+q.url)
-			return openAddress(m.openURL, q.asked.URL)
-		case key.Matches(msg, k.copyURL):
-			m.notice = "copied the address"
-			return tea.SetClipboard(q.url)
-		case key.Matches(msg, k.back):
-			m.reply(q, client.Answer{Action: client.Cancel}, "")
-		case key.Matches(msg, k.no):
-			m.reply(q, client.Answer{Action: client.Decline}, "")
-		}
-		return nil
-	}
 	if key.Matches(msg, k.decline) {
 		m.reply(q, client.Answer{Action: client.Decline}, "")
 		return nil
@@ -210,21 +215,6 @@ func (m *model) pressQuestion(msg tea.KeyPressMsg) tea.Cmd {
 	case formStay, formCopy:
 	}
 	return nil
-}
-
-func (m *model) questionHints() []key.Binding {
-	k, q := &m.keys, m.asked()
-	if q.form == nil {
-		return []key.Binding{as(k.yes, "y", "open it"), as(k.no, "n", "decline"), k.copyURL, as(k.back, "esc", "skip")}
-	}
-	hints := []key.Binding{as(k.submit, "ctrl+s", "answer"), k.decline, as(k.back, "esc", "skip")}
-	switch {
-	case len(q.form.slots) == 0:
-		hints[0] = as(k.call, "enter", "accept")
-	case q.form.last():
-		hints[0] = as(k.call, "enter", "answer")
-	}
-	return hints
 }
 
 // questionBody shows who asks what, and the form or the address.

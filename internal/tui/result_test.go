@@ -76,7 +76,7 @@ func TestResultIsOpened(t *testing.T) {
 		s.press("enter", "o")
 		s.see("Open in the browser? https://example.com/a")
 		s.press("y")
-		s.press("o", "q") // anything else is a no, and does not quit
+		s.press("o", "q", "x", "n") // neither a yes nor the end
 		if s.quit || len(urls) != 1 || urls[0] != "https://example.com/a" {
 			t.Errorf("opened %q, quit %v", urls, s.quit)
 		}

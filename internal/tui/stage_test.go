@@ -172,9 +172,10 @@ var answers = map[string]*client.Result{
 		{Type: "text", Text: `{"text":"that is JSON","id":1420070400000000001}`},
 		{Type: "resource_link", Name: "notes", URI: "file:///notes.txt"},
 	}},
-	"fail":  {IsError: true, Content: []client.Content{{Type: "text", Text: "Missing Permissions: \x1b[31mno\x1b[0m"}}},
-	"empty": {},
-	"links": {Content: []client.Content{{Type: "resource_link", URI: "https://example.com/a"}}},
+	"fail":    {IsError: true, Content: []client.Content{{Type: "text", Text: "Missing Permissions: \x1b[31mno\x1b[0m"}}},
+	"empty":   {},
+	"members": members,
+	"links":   {Content: []client.Content{{Type: "resource_link", URI: "https://example.com/a"}}},
 	"hostile": {Structured: json.RawMessage("{\"\u202eevil\":\"\u202e\u2066\u009b31m\\u001b[2J\"," +
 		"\"long\":\"" + strings.Repeat("x", 10_000) + "\"}")},
 }
@@ -246,6 +247,7 @@ type setting struct {
 	dials         bool // there is no connection yet
 	open, browse  func(string) error
 	ascii, still  bool
+	tools         []string // the editor and the pager
 }
 
 // play runs a test on a stage, inside a bubble whose timers do not fire while it runs.
@@ -265,7 +267,7 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		s.session.release = make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, ASCII: set.ascii, Still: set.still, Now: func() time.Time { return s.now }, OpenFile: set.open, OpenURL: set.browse}
+		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, ASCII: set.ascii, Still: set.still, Now: func() time.Time { return s.now }, OpenFile: set.open, OpenURL: set.browse, Editor: set.tools, Pager: set.tools}
 		s.session.signIns = make(chan error)
 		questions := make(chan tui.Question)
 		s.session.elicit = tui.Asks(questions)

@@ -66,8 +66,11 @@ func (v *viewer) pressField(p port, msg tea.KeyPressMsg) action {
 	}
 	switch f.purpose {
 	case forBrowse:
-		v.strip = nil
-		if name == "y" || name == "enter" {
+		switch name {
+		case "n":
+			v.strip = nil
+		case "y", "enter":
+			v.strip = nil
 			return action{kind: actBrowse, text: f.url, notice: "opening the browser"}
 		}
 		return action{}
@@ -75,8 +78,9 @@ func (v *viewer) pressField(p port, msg tea.KeyPressMsg) action {
 		if name == "enter" {
 			return v.submitSave()
 		}
-		f.job.overwrite, f.warning = false, ""
-		f.key(p.c, msg)
+		if f.key(p.c, msg) {
+			f.job.overwrite, f.warning = false, ""
+		}
 		return action{}
 	}
 	switch name {
@@ -167,13 +171,17 @@ func (f *strip) draw(b *body, t *theme, p port) {
 	b.rows = append(b.rows, t.accent.Render(prompt)+t.plain.Render(text)+t.bad.Render(warning))
 }
 
-func (f *strip) hints(own *viewKeys) []key.Binding {
+// hints are the keys of the field; found says whether there is a match to go to.
+func (f *strip) hints(own *viewKeys, found bool) []key.Binding {
 	does := map[purpose][2]string{
-		forSearch: {"keep", "end search"}, forSave: {"save", "cancel"}, forBrowse: {"open", "cancel"},
+		forSearch: {"keep", "end search"}, forSave: {"save", "cancel"},
 	}[f.purpose]
-	hints := []key.Binding{as(own.toggle, "enter", does[0]), as(own.clear, "esc", does[1])}
-	if f.purpose == forSearch {
-		hints = append(hints, as(own.next, "↑↓", "match"))
+	if f.purpose == forBrowse {
+		return []key.Binding{hint("y", "open", "y", "enter"), hint("n", "cancel", "n", "esc")}
+	}
+	hints := []key.Binding{as(own.openRow, "enter", does[0]), as(own.clear, "esc", does[1])}
+	if found {
+		hints = append(hints, hint("↑↓", "match", "up", "down"))
 	}
 	return hints
 }

@@ -89,10 +89,10 @@ func (m *model) rule(left, right string) string {
 func (m *model) body() body {
 	w, h, p := m.width-2, m.bodyHeight(), m.here()
 	switch {
-	case m.palette != nil:
-		return margin(m.paletteBody(w, h))
 	case m.help != nil:
 		return margin(m.helpBody(h))
+	case m.palette != nil:
+		return margin(m.paletteBody(w, h))
 	case m.login != nil:
 		return margin(m.loginBody(w, h))
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"charm.land/bubbles/v2/key"
 )
 
 // formBody shows the tool's name and its form, and below it the same as a command.
@@ -269,38 +267,4 @@ func (in *input) turnWords() string {
 		return ""
 	}
 	return oneLine(strings.Join(words, ", "), 200)
-}
-
-// hints are the keys of the focused field and of the form, the most useful first.
-func (f *form) hints() []key.Binding {
-	bind := func(show, does string) key.Binding {
-		return key.NewBinding(key.WithKeys(show), key.WithHelp(show, does))
-	}
-	var hints []key.Binding
-	in := f.focused()
-	if in == nil {
-		return nil
-	}
-	list, _ := f.item()
-	switch {
-	case in.kind == kindBoolean:
-		hints = append(hints, bind("space", "toggle"))
-	case in.kind == kindChoice:
-		hints = append(hints, bind("←→", "choose"))
-	case in.kind == kindChoices:
-		hints = append(hints, bind("space", "tick"))
-	case in.kind == kindList:
-		hints = append(hints, bind("space", "add"))
-	case in.kind == kindGroup:
-		hints = append(hints, bind("space", "open"))
-	case layout(in.format) != "":
-		hints = append(hints, bind("shift+↑↓", "step"))
-	}
-	if list != nil {
-		hints = append(hints, bind("ctrl+n", "add"), bind("ctrl+x", "remove"), bind("alt+↑↓", "move"))
-	}
-	if in.turnWords() != "" {
-		hints = append(hints, bind("ctrl+t", "type"))
-	}
-	return append(hints, bind("ctrl+o", "editor"), bind("ctrl+y", "copy command"))
 }

@@ -7,10 +7,11 @@ import (
 
 // viewKeys are the keys of a viewer, beside those that move.
 type viewKeys struct {
-	toggle, into, out, foldAll, unfoldAll key.Binding
-	search, next, previous, clear         key.Binding
-	table, text, raw                      key.Binding
-	copy, copyPath, copyAll, save, open   key.Binding
+	toggle, openRow, into, out          key.Binding
+	foldAll, unfoldAll                  key.Binding
+	search, next, previous, clear       key.Binding
+	table, text, raw                    key.Binding
+	copy, copyPath, copyAll, save, open key.Binding
 }
 
 func newViewKeys() viewKeys {
@@ -19,8 +20,9 @@ func newViewKeys() viewKeys {
 	}
 	return viewKeys{
 		toggle:    bind("enter", "fold", "enter", "space"),
-		into:      bind("→", "unfold", "right", "l"),
-		out:       bind("←", "fold", "left", "h"),
+		openRow:   bind("enter", "open row", "enter"),
+		into:      bind("→", "unfold, go in", "right", "l"),
+		out:       bind("←", "fold, go out", "left", "h"),
 		foldAll:   bind("-", "fold all", "-"),
 		unfoldAll: bind("+", "unfold all", "+", "="),
 		search:    bind("/", "search", "/"),
@@ -147,7 +149,7 @@ func (v *viewer) pressTable(k *keymap, own *viewKeys, p port, msg tea.KeyPressMs
 		tb.goTo(p, tb.row-1)
 	case key.Matches(msg, k.down):
 		tb.goTo(p, tb.row+1)
-	case key.Matches(msg, own.toggle) && msg.String() == "enter":
+	case key.Matches(msg, own.openRow):
 		o := v.outlines[viewTree]
 		at := int(tb.lines[tb.row])
 		o.reveal(at)
@@ -183,19 +185,21 @@ func (v *viewer) fit(p port) {
 	}
 }
 
-// hints are the keys that work here, the most useful first.
+// hints are the keys that work here beside those that move, the most useful first.
 func (v *viewer) hints() []key.Binding {
 	own := newViewKeys()
 	if v.strip != nil {
-		return v.strip.hints(&own)
+		return v.strip.hints(&own, v.strip.purpose == forSearch && len(v.search.done.hits) > 0)
 	}
 	var hints []key.Binding
 	o := v.outline()
+	laid := v.shown == viewTable && v.table != nil || o != nil
+	tree := o != nil && !o.flat
 	switch {
+	case !laid:
 	case v.shown == viewTable:
-		hints = append(hints, as(own.toggle, "enter", "open row"), as(own.into, "←→", "columns"))
-	case o == nil:
-	case o.flat:
+		hints = append(hints, as(own.openRow, "enter", "open row"), hint("←→", "columns", "right", "left", "l", "h"))
+	case !tree:
 	case o.nodes[o.cursor].kind == nodePart:
 		hints = append(hints, as(own.toggle, "enter", v.opens(&o.parts[o.nodes[o.cursor].from])))
 	case o.isFolded(o.cursor):
@@ -216,15 +220,35 @@ func (v *viewer) hints() []key.Binding {
 			hints = append(hints, v.keyOf(&own, w))
 		}
 	}
-	hints = append(hints, own.copy, own.save, own.open)
-	if o != nil && !o.flat {
-		hints = append(hints, own.foldAll, own.unfoldAll, own.copyPath)
+	if laid {
+		if p := v.part(); p == nil || p.uri != "" {
+			hints = append(hints, own.copy)
+		}
+		hints = append(hints, own.save, own.open)
 	}
-	hints = append(hints, own.copyAll)
-	if v.search.text != "" {
-		hints = append(hints, own.clear)
+	if tree {
+		hints = append(hints, own.foldAll, own.unfoldAll)
+	}
+	if laid && (tree || v.shown == viewTable) {
+		hints = append(hints, own.copyPath)
+	}
+	if laid {
+		hints = append(hints, own.copyAll)
 	}
 	return hints
+}
+
+// moving are the keys that move in the view at hand.
+func (v *viewer) moving(k *keymap) []key.Binding {
+	o := v.outline()
+	if v.strip != nil || o == nil && v.table == nil {
+		return nil
+	}
+	if o == nil || o.flat {
+		return k.moving(true)
+	}
+	own := newViewKeys()
+	return append(k.moving(false), own.into, own.out)
 }
 
 func (v *viewer) keyOf(own *viewKeys, w view) key.Binding {
