@@ -97,7 +97,7 @@ func (s *stage) chords(keys string) {
 			s.write(word)
 			continue
 		}
-		there := regexp.MustCompile(`(?m)^ › *` + name + ` `)
+		there := regexp.MustCompile(`(?m)^ [›>] *` + name + ` `)
 		for range 100 {
 			if there.MatchString(s.frame()) {
 				break

@@ -250,6 +250,9 @@ func frameOf(t *testing.T, scene scene, set setting) (frame, cursor string) {
 	onStage(t, scene, set, func(s *stage) {
 		v := s.m.View()
 		frame, cursor = v.Content, "cursor: none"
+		if set.still {
+			s.send(s.m.Frame())
+		}
 		if s.m.View().Content != frame {
 			t.Error("drawn again it is another frame")
 		}
@@ -287,25 +290,6 @@ func TestFrames(t *testing.T) {
 				golden.RequireEqual(t, frame+"\n"+cursor+"\n")
 			})
 		}
-	}
-}
-
-// TestPlainFrames draws some scenes for a terminal that shows ASCII alone, with nothing that moves.
-func TestPlainFrames(t *testing.T) {
-	t.Parallel()
-	for _, scene := range allScenes() {
-		if !slices.Contains([]string{"tools last", "form errors", "running", "login elsewhere", "history", "result", "result hostile", "help"}, scene.name) {
-			continue
-		}
-		t.Run(scene.name, func(t *testing.T) {
-			t.Parallel()
-			frame, cursor := frameOf(t, scene, setting{width: 80, height: 24, ascii: true, still: true})
-			checkFrame(t, frame, 80, 24)
-			if i := strings.IndexFunc(frame, func(r rune) bool { return r >= 0x7f }); i >= 0 {
-				t.Errorf("not ASCII: %q", frame[i:min(len(frame), i+20)])
-			}
-			golden.RequireEqual(t, frame+"\n"+cursor+"\n")
-		})
 	}
 }
 

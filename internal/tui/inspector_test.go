@@ -57,7 +57,7 @@ func (s *stage) exchange() {
 func (s *stage) find(label string) {
 	s.t.Helper()
 	for range 300 {
-		if strings.Contains(s.frame(), "› "+label) {
+		if frame := s.frame(); strings.Contains(frame, "› "+label) || strings.Contains(frame, "> "+label) {
 			return
 		}
 		s.press("down")
