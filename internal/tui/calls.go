@@ -149,10 +149,8 @@ func (m *model) current(c *call) *item {
 	}
 	pane := map[itemKind]paneID{itemTool: paneTools, itemResource: paneResources, itemTemplate: paneResources, itemPrompt: panePrompts}
 	l := m.listAt(pane[c.item.kind])
-	for i := range l.items {
-		if it := &l.items[i]; it.id == c.item.id && it.kind == c.item.kind {
-			return it
-		}
+	if it := l.find(c.item); it != nil {
+		return it
 	}
 	switch {
 	case c.item.kind != itemTool:

@@ -178,7 +178,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case itemsMsg:
-		m.gotItems(msg)
+		return m.gotItems(msg)
 	case resultMsg:
 		m.gotResult(msg)
 	case editedMsg:
@@ -224,7 +224,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case pongMsg:
 		return m.gotPong(msg)
 	case clockMsg:
-		return tea.Batch(nextClock(), m.beat())
+		return tea.Batch(nextClock(), m.beat(), m.refresh())
 	}
 	return nil
 }

@@ -83,8 +83,14 @@ func (m *model) gotNews(msg newsMsg) tea.Cmd {
 			m.changed(news)
 		case client.NewsUnwatched:
 			m.unwatched(news)
-		case client.NewsTools, client.NewsResources, client.NewsPrompts, client.NewsCut:
+		case client.NewsTools:
+			m.tools.stale = true
+		case client.NewsResources:
+			m.resources.stale = true
+		case client.NewsPrompts:
+			m.prompts.stale = true
+		case client.NewsCut:
 		}
 	}
-	return m.hearNews
+	return tea.Batch(m.hearNews, m.refresh())
 }

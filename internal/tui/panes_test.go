@@ -44,7 +44,12 @@ func (s *session) ResourceTemplates(context.Context) ([]client.ResourceTemplate,
 	return s.templates, nil
 }
 
-func (s *session) Prompts(context.Context) ([]client.Prompt, error) { return s.prompts, nil }
+func (s *session) Prompts(context.Context) ([]client.Prompt, error) {
+	s.mu.Lock()
+	s.prompted++
+	s.mu.Unlock()
+	return s.prompts, nil
+}
 
 func (s *session) ReadResource(_ context.Context, uri string) (*client.ResourceResult, error) {
 	s.heard("read " + uri)

@@ -33,14 +33,16 @@ type session struct {
 	dials     chan error // nil: connecting does not wait; else for what comes of it
 	signIns   chan error // the same of a sign-in
 	release   chan struct{}
-	linked    bool // each resource has a link to another
+	lists     chan struct{} // nil: a list does not wait; else until it is closed
+	linked    bool          // each resource has a link to another
 	elicit    func(ctx context.Context, e client.Elicitation) (client.Answer, error)
 	identity  client.Identity
 	about     client.About
 
-	mu    sync.Mutex // guards what follows
-	calls []string
-	ended []string // calls whose context ended
+	mu               sync.Mutex // guards what follows
+	calls            []string
+	listed, prompted int      // how often
+	ended            []string // calls whose context ended
 }
 
 func (s *session) Identity() client.Identity {
@@ -101,6 +103,12 @@ func outcome(ctx context.Context, ends <-chan error) error {
 }
 
 func (s *session) Tools(context.Context) ([]client.Tool, error) {
+	s.mu.Lock()
+	s.listed++
+	s.mu.Unlock()
+	if s.lists != nil {
+		<-s.lists
+	}
 	err := s.loadErr
 	s.loadErr = nil
 	if err != nil {

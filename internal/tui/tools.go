@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -128,6 +127,8 @@ type listPane struct {
 	fetch                  func(ctx context.Context, session Session) ([]item, error)
 
 	job    job      // loads the list
+	quiet  bool     // nobody waits for that
+	stale  bool     // the server has another one, or may have
 	loaded bool     // there is a list
 	failed *failure // the last load failed; nil: it did not
 	forms  map[formKey]*form
@@ -145,17 +146,28 @@ func fetchTools(ctx context.Context, session Session) ([]item, error) {
 	return newItems(tools), err
 }
 
-// formKey names a form: what was typed outlives a reload while the item stays the same.
+// formKey names a form: what was typed outlives a reload.
 type formKey struct{ id, definition string }
 
 func (it *item) formKey() formKey { return formKey{it.id, it.definition} }
 
+// form is that of an item. What was typed for the item as it was before is taken over.
 func (p *listPane) form(it *item) *form {
 	key := it.formKey()
-	if p.forms[key] == nil {
-		p.forms[key] = newForm(it.shape)
+	if p.forms[key] != nil {
+		return p.forms[key]
 	}
-	return p.forms[key]
+	f := newForm(it.shape)
+	for before, old := range p.forms {
+		if before.id == key.id && old.changes > 0 {
+			f.set(old.sent())
+		}
+		if before.id == key.id {
+			delete(p.forms, before)
+		}
+	}
+	p.forms[key] = f
+	return f
 }
 
 // listAt is the list of a pane; nil: it has none.
@@ -169,77 +181,6 @@ func (m *model) listAt(id paneID) *listPane {
 		return &m.prompts
 	}
 	return nil
-}
-
-// loading says whether any list is being loaded.
-func (m *model) loading() bool {
-	return m.tools.job.cancel != nil || m.resources.job.cancel != nil || m.prompts.job.cancel != nil
-}
-
-// load fetches a pane's list anew; the old one stays until then.
-func (m *model) load(id paneID) tea.Cmd {
-	p := m.listAt(id)
-	if m.session == nil || p == nil {
-		return nil
-	}
-	p.job.stop()
-	p.job, p.failed = m.start(), nil
-	return loadItems(p.job.ctx, m.session, p.job.id, id, p.fetch)
-}
-
-// reload fetches what was fetched before, and what the pane at hand shows.
-func (m *model) reload() tea.Cmd {
-	cmds := []tea.Cmd{m.look()}
-	for _, p := range panes {
-		if l := m.listAt(p.id); l != nil && (l.loaded || l.failed != nil || p.id == m.pane) {
-			cmds = append(cmds, m.load(p.id))
-		}
-	}
-	return tea.Batch(cmds...)
-}
-
-func (m *model) gotItems(msg itemsMsg) {
-	p := m.listAt(msg.pane)
-	if !p.job.done(msg.id) {
-		return
-	}
-	m.identity = msg.identity
-	what := strings.ToLower(p.heading)
-	m.reached(msg.err)
-	if msg.err != nil {
-		f := m.failureOf("The "+what+" could not be loaded", msg.err)
-		p.failed = &f
-		m.note(toneBad, f.title+": "+f.message)
-		return
-	}
-	if msg.took >= quickest { // else the SDK had it
-		m.link.latency = msg.took
-	}
-	if p.loaded && m.notice == "" {
-		m.notice = fmt.Sprintf("%d %s", len(msg.items), what)
-	}
-	p.loaded = true
-	p.renew(msg.items)
-}
-
-// renew takes a new list. The cursor stays on its item, and forms of items that are as before
-// keep what was typed.
-func (p *listPane) renew(items []item) {
-	at := p.selected()
-	p.items = items
-	p.apply()
-	kept := map[formKey]*form{}
-	for i := range items {
-		if f := p.forms[items[i].formKey()]; f != nil {
-			kept[items[i].formKey()] = f
-		}
-	}
-	p.forms = kept
-	for i, hit := range p.hits {
-		if at != nil && items[hit].id == at.id {
-			p.cursor = i
-		}
-	}
 }
 
 // list is all items of a pane, those that the filter leaves, and the cursor.
