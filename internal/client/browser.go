@@ -29,7 +29,7 @@ type BrowserEnvironment struct {
 	Getenv func(name string) string
 	// GOOS is the operating system; "": this one.
 	GOOS string
-	// Desktop opens a URL or a file the way the desktop does; nil: pkg/browser.
+	// Desktop opens a URL or a file; nil: the way the desktop does.
 	Desktop func(target string) error
 }
 
@@ -88,8 +88,7 @@ func (env BrowserEnvironment) choose() ([]string, error) {
 	return nil, nil
 }
 
-// desktopBrowsers are the programs that pkg/browser tries where the system has
-// no way of its own.
+// desktopBrowsers are the programs to try where the system has no way of its own.
 var desktopBrowsers = []string{"xdg-open", "x-www-browser", "www-browser"}
 
 // Browser is the program that OpenBrowser would run; "": the system's own way.
@@ -103,7 +102,12 @@ func Browser(env BrowserEnvironment) (string, error) {
 		_, err := exec.LookPath(words[0])
 		return words[0], err
 	}
-	if goos := first(env.GOOS, runtime.GOOS); goos == "windows" || goos == "darwin" {
+	return desktopBrowser(first(env.GOOS, runtime.GOOS))
+}
+
+// desktopBrowser is the first of desktopBrowsers that is there; "": the system's own way.
+func desktopBrowser(goos string) (string, error) {
+	if goos == "windows" || goos == "darwin" {
 		return "", nil
 	}
 	for _, name := range desktopBrowsers {
@@ -130,6 +134,7 @@ func runBrowser(ctx context.Context, words []string, address string) error {
 	// Not CommandContext: a browser that runs in the foreground is the user's
 	// and outlives us.
 	cmd := exec.Command(words[0], args...) //nolint:gosec,noctx // the user's own command; it outlives the context
+	alone(cmd)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting BROWSER: %w", err)
 	}
@@ -156,7 +161,16 @@ func bounded(ctx context.Context, run func() error) error {
 // quiet makes pkg/browser, which prints to our stdout by default, be quiet.
 var quiet sync.Once
 
-func openDesktop(address string) error {
+func openDesktop(target string) error {
+	name, err := desktopBrowser(runtime.GOOS)
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		cmd := exec.Command(name, target) //nolint:gosec,noctx // the desktop's own; it outlives the context
+		alone(cmd)
+		return cmd.Run()
+	}
 	quiet.Do(func() { browser.Stdout, browser.Stderr = io.Discard, io.Discard })
-	return browser.OpenURL(address)
+	return browser.OpenURL(target)
 }
