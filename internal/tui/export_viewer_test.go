@@ -83,8 +83,10 @@ const (
 // Paged is the text that the last action gives the pager; Data the bytes that it opens.
 func (v *Viewer) Paged() string { return string(v.Did[len(v.Did)-1].work().([]byte)) }
 
-func (v *Viewer) Open(open func(path string) error) (string, error) {
-	return openMedia(v.Did[len(v.Did)-1].save, open)
+func (v *Viewer) Open(open func(path string) error) error {
+	var on shelf
+	defer on.clear()
+	return openMedia(v.Did[len(v.Did)-1].save, &on, open)
 }
 
 // Frame draws the window, with the corner below it.
@@ -186,5 +188,5 @@ func Marked(text, s string) string {
 
 func (v *Viewer) Theme(dark, color bool) { v.theme = newTheme(dark, color) }
 
-// Dirs are those of files that were opened.
-func (m *model) Dirs() []string { return m.dirs }
+// ClearShelf removes what was opened.
+func (m *model) ClearShelf() { m.shelf.clear() }

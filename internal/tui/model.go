@@ -34,7 +34,7 @@ type model struct {
 	color   bool
 
 	openFile, openURL func(string) error // nil: nothing opens them
-	dirs              []string           // of files that were opened
+	shelf             *shelf             // of files that were opened
 
 	clock         time.Time // when the last message came
 	theme         theme
@@ -97,7 +97,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 		editor:  cfg.Editor,
 		pager:   cfg.Pager,
 
-		openFile: cfg.OpenFile, openURL: cfg.OpenURL,
+		openFile: cfg.OpenFile, openURL: cfg.OpenURL, shelf: &shelf{},
 
 		still:  cfg.Still,
 		ascii:  cfg.ASCII,

@@ -21,7 +21,6 @@ type (
 		outcome savedFile
 	}
 	openedMsg struct {
-		dir       string // to be removed at the end; "": none
 		err       error
 		otherwise string // what can be done where nothing opens it
 	}
@@ -71,11 +70,8 @@ func (m *model) do(c *call, a action) tea.Cmd {
 			m.notice = "there is no program to open it; s saves it"
 			return nil
 		}
-		open := m.openFile
-		return func() tea.Msg {
-			dir, err := openMedia(a.save, open)
-			return openedMsg{dir: dir, err: err, otherwise: "s saves it"}
-		}
+		open, on := m.openFile, m.shelf
+		return func() tea.Msg { return openedMsg{err: openMedia(a.save, on, open), otherwise: "s saves it"} }
 	case actBrowse:
 		if m.openURL == nil {
 			m.notice = "there is no browser; y copies the address"
@@ -110,9 +106,6 @@ func (m *model) gotSaved(msg savedMsg) {
 }
 
 func (m *model) gotOpened(msg openedMsg) {
-	if msg.dir != "" {
-		m.dirs = append(m.dirs, msg.dir)
-	}
 	if msg.err != nil {
 		m.notice = "not opened: " + whyNotOpened(msg.err) + "; " + msg.otherwise
 	}

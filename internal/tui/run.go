@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -40,9 +39,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if m.archive != nil {
 		_ = m.archive.flush() // what went wrong was said before, or there is no screen any more
 	}
-	for _, dir := range m.dirs {
-		_ = os.RemoveAll(dir) // what was opened there was seen
-	}
+	m.shelf.clear()
 	switch {
 	case errors.Is(err, tea.ErrProgramPanic):
 		return &client.Error{

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // savedFile is the outcome of a save.
@@ -82,21 +83,53 @@ func inWords(err error) error {
 	return fmt.Errorf("not saved: %w", err)
 }
 
-// openMedia writes a file that only its owner reads into a directory of its own, and runs the
-// desktop's program on it. The directory is there until the screen closes.
-func openMedia(job saveJob, open func(path string) error) (dir string, err error) {
+// openMedia runs the desktop's program on a file, which is on the shelf until the screen closes.
+func openMedia(job saveJob, on *shelf, open func(path string) error) error {
 	data, err := job.data()
 	if err != nil {
-		return "", err
+		return err
 	}
-	if dir, err = os.MkdirTemp("", "mcpdiscord-"); err != nil { // 0700
+	path, err := on.put(filepath.Base(job.path), data)
+	if err != nil {
+		return err
+	}
+	return open(path)
+}
+
+// shelf holds the files that the desktop's programs show.
+type shelf struct {
+	mu     sync.Mutex // guards what follows, and is held while a file is written
+	dirs   []string
+	closed bool
+}
+
+// put writes a file that only its owner reads into a directory of its own.
+func (s *shelf) put(name string, data []byte) (path string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return "", errors.New("the screen is closed")
+	}
+	dir, err := os.MkdirTemp("", "mcpdiscord-") // 0700
+	if err != nil {
 		return "", fmt.Errorf("making a directory: %w", err)
 	}
-	path := filepath.Join(dir, filepath.Base(job.path))
+	s.dirs = append(s.dirs, dir)
+	path = filepath.Join(dir, name)
 	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return dir, fmt.Errorf("writing a file: %w", err)
+		return "", fmt.Errorf("writing a file: %w", err)
 	}
-	return dir, open(path)
+	return path, nil
+}
+
+// clear removes the files, which were seen. None comes afterwards.
+func (s *shelf) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, dir := range s.dirs {
+		_ = os.RemoveAll(dir)
+	}
 }
 
 // pager shows text with the user's own command while the screen is away. The text goes to its

@@ -103,14 +103,16 @@ func TestMedia(t *testing.T) {
 				return
 			}
 			opened := ""
-			dir, err := v.Open(func(path string) error {
-				opened = filepath.Base(path)
+			err := v.Open(func(path string) error {
+				opened = path
 				checkFile(t, path, "ABC")
 				return nil
 			})
-			defer os.RemoveAll(dir)
-			if err != nil || opened != test.file {
+			if err != nil || filepath.Base(opened) != test.file {
 				t.Errorf("opened %q, %v, want %q", opened, err, test.file)
+			}
+			if _, err := os.Stat(filepath.Dir(opened)); err == nil {
+				t.Errorf("%s is left", opened)
 			}
 		})
 	}
