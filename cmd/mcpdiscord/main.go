@@ -29,10 +29,32 @@ func (i interrupted) Error() string { return "interrupted by " + i.signal.String
 
 // code is what the shell expects of a program that a signal ended.
 func (i interrupted) code() int {
-	if i.signal == syscall.SIGTERM {
+	switch i.signal {
+	case syscall.SIGTERM:
 		return 143
+	case syscall.SIGHUP:
+		return 129
 	}
 	return 130
+}
+
+// untilHangup ends with its terminal as well, which for most programs is their end
+// at once: one that has something to clean up must hear of it. nohup is obeyed.
+func untilHangup(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if signal.Ignored(syscall.SIGHUP) {
+		return ctx, func() { cancel(nil) }
+	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		select {
+		case s := <-hangups:
+			cancel(interrupted{s})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(hangups); cancel(nil) }
 }
 
 func signalContext() (context.Context, func()) {

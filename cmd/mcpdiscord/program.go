@@ -65,7 +65,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		err = p.helped
 	}
 	var signaled interrupted
-	if err != nil && errors.As(context.Cause(ctx), &signaled) {
+	if err != nil && (errors.As(context.Cause(ctx), &signaled) || errors.As(err, &signaled)) {
 		err = &userError{code: signaled.code(), kind: "interrupted", message: "interrupted", err: err}
 	}
 	return p.report(err)

@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -165,24 +163,4 @@ func fillForms(t *testing.T, x *tmux) {
 	x.sees("‹ green ›")
 	x.press("C-s")
 	x.sees("✓ paint", "green")
-}
-
-// startUpstream starts the server without a door of the scripts.
-func startUpstream(t *testing.T) (mcpURL string) {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "addr")
-	upstream := exec.CommandContext(t.Context(), "protected", file)
-	if err := upstream.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() {
-		defer close(exited)
-		_ = upstream.Wait() // until the test's context ends it
-	}()
-	t.Cleanup(func() { <-exited })
-	if mcpURL = awaitFile(file, exited); mcpURL == "" {
-		t.Fatal("the upstream did not start")
-	}
-	return mcpURL
 }

@@ -31,7 +31,7 @@ func (p *program) wantsTUI(o *clientOptions, t *tuiOptions) bool {
 // else writes to its screen: what there is to say meanwhile is shown there, and
 // on stderr afterwards.
 func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, cfg client.Config) error {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := untilHangup(ctx)
 	defer cancel()
 	events, pasted := make(chan client.Event, 16), make(chan string)
 	cfg.Events = func(e client.Event) {

@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -86,4 +89,24 @@ func asking(r *mcp.CallToolRequest, question *mcp.ElicitParams) (*mcp.CallToolRe
 		return nil, err
 	}
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(text)}}, StructuredContent: json.RawMessage(text)}, nil
+}
+
+// startUpstream starts the server without a door of the scripts.
+func startUpstream(t *testing.T) (mcpURL string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "addr")
+	upstream := exec.CommandContext(t.Context(), "protected", file)
+	if err := upstream.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_ = upstream.Wait() // until the test's context ends it
+	}()
+	t.Cleanup(func() { <-exited })
+	if mcpURL = awaitFile(file, exited); mcpURL == "" {
+		t.Fatal("the upstream did not start")
+	}
+	return mcpURL
 }
