@@ -218,6 +218,22 @@ func TestElicitInterrupted(t *testing.T) {
 	}
 }
 
+// TestElicitGone is a server that goes away while the user is asked.
+func TestElicitGone(t *testing.T) {
+	t.Parallel()
+	for version, stateless := range generations {
+		f := askingFake(t, stateless, &mcp.ElicitParams{Message: "what?", RequestedSchema: json.RawMessage(wallSchema)})
+		r := newRig(t, f)
+		r.Elicit = func(context.Context, client.Elicitation) (client.Answer, error) {
+			_ = f.Listener.Close()
+			f.CloseClientConnections()
+			return client.Answer{Action: client.Decline}, nil
+		}
+		_, err := r.connect(t).Call(t.Context(), client.Call{Name: "ask"})
+		t.Logf("%s: %s", version, wantKind(t, err, client.KindUnavailable).Message)
+	}
+}
+
 // TestOpenFirst is a server of 2025-11-25 that wants an address visited before
 // it executes a call (-32042).
 func TestOpenFirst(t *testing.T) {

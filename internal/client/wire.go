@@ -101,7 +101,7 @@ func (t *tap) exchange(req *http.Request) (*http.Response, error) {
 	watch.sends(req)
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
-		watch.stop(err)
+		watch.unanswered(err)
 		return nil, err
 	}
 	resp.Body = watch.saw(resp)
@@ -144,6 +144,16 @@ func (t *trace) half(err error) {
 func (t *trace) stop(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.stopped == nil {
+		t.stopped = err
+	}
+}
+
+// unanswered notes that a request had no answer, whatever earlier ones had.
+func (t *trace) unanswered(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.status, t.html = 0, false
 	if t.stopped == nil {
 		t.stopped = err
 	}
