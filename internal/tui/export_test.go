@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"strings"
 	"time"
 
@@ -218,3 +219,5 @@ func KeySign(name string) string { return keySign(name) }
 func (m *model) Writing() bool { return m.writing() }
 
 func (m *model) InField() bool { return m.inField() }
+
+func NewKeyboard(in io.Reader) io.Reader { return newKeyboard(in) }

@@ -32,6 +32,7 @@ type model struct {
 	still   bool     // no spinner moves
 	ascii   bool     // the terminal shows ASCII alone
 	color   bool
+	exact   bool // the terminal tells Alt from Esc
 
 	openFile, openURL func(string) error // nil: nothing opens them
 	shelf             *shelf             // of files that were opened
@@ -169,6 +170,8 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		m.theme = newTheme(msg.IsDark(), m.color)
 	case tea.ModeReportMsg:
 		m.setCells(msg)
+	case tea.KeyboardEnhancementsMsg: // comes before the first key that is sent by them
+		m.exact = msg.SupportsKeyDisambiguation()
 	case tea.KeyPressMsg:
 		return m.press(msg)
 	case tea.MouseClickMsg:

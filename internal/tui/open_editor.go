@@ -27,9 +27,16 @@ type editing struct {
 	out, err io.Writer
 }
 
-func (e *editing) SetStdin(r io.Reader)  { e.in = r }
 func (e *editing) SetStdout(w io.Writer) { e.out = w }
 func (e *editing) SetStderr(w io.Writer) { e.err = w }
+
+// SetStdin gives the terminal itself to the editor, which reads keys in its own way.
+func (e *editing) SetStdin(r io.Reader) {
+	if t, ok := r.(*terminal); ok {
+		r = t.File
+	}
+	e.in = r
+}
 
 // Run leaves what the user has made of the text in it.
 func (e *editing) Run() (err error) {

@@ -3,7 +3,6 @@ package tui
 import (
 	"strings"
 	"time"
-	"unicode"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -15,7 +14,7 @@ const again = time.Second
 // press handles a key. q and the other letters are letters inside a field; Esc never quits.
 func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	m.notice = ""
-	if msg.Mod.Contains(tea.ModAlt) && (!m.inField() || msg.Code == tea.KeyEscape) {
+	if m.burst(msg) {
 		return tea.Batch(m.press(tea.KeyPressMsg{Code: tea.KeyEscape}), m.press(withoutAlt(msg)))
 	}
 	if key.Matches(msg, m.keys.interrupt) {
@@ -66,20 +65,6 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return m.pressCall(msg)
 	}
 	return m.pressPane(msg)
-}
-
-// withoutAlt is the second of two keys that came as one: where Esc and a key come in one burst, the
-// terminal's reader takes them for Alt and the key. Outside of fields Alt means nothing else.
-func withoutAlt(msg tea.KeyPressMsg) tea.KeyPressMsg {
-	msg.Mod &^= tea.ModAlt
-	code := msg.Code
-	if msg.Mod.Contains(tea.ModShift) && msg.ShiftedCode != 0 {
-		code = msg.ShiftedCode
-	}
-	if msg.Text == "" && msg.Mod&^tea.ModShift == 0 && code < unicode.MaxRune && unicode.IsPrint(code) {
-		msg.Text = string(code)
-	}
-	return msg
 }
 
 // interrupt cancels the call that is shown. Again within a second it quits.

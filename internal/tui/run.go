@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -65,9 +66,10 @@ func options(ctx context.Context, cfg Config) []tea.ProgramOption {
 		tea.WithEnvironment(environ),
 		tea.WithWindowSize(defaultWidth, defaultHeight), // until a terminal says its own
 	}
-	if cfg.Input != nil {
-		opts = append(opts, tea.WithInput(cfg.Input))
+	if cfg.Input == nil {
+		cfg.Input = os.Stdin
 	}
+	opts = append(opts, tea.WithInput(newKeyboard(cfg.Input)))
 	if cfg.Output != nil {
 		opts = append(opts, tea.WithOutput(cfg.Output))
 	}
