@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/tokencache"
 )
@@ -22,14 +23,15 @@ type operation struct {
 	answers int
 	renewed bool
 	signIns int
-	quiet   bool // no sign-in, whatever the configuration says
+	quiet   bool          // no sign-in, whatever the configuration says
+	limit   time.Duration // for the server's answer
 }
 
 func (s *signer) begin() *operation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ticks++
-	return &operation{began: s.ticks}
+	return &operation{began: s.ticks, limit: s.cfg.Timeout}
 }
 
 // answer does what a challenge asks for; nil means that the request is worth

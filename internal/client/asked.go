@@ -2,7 +2,10 @@ package client
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -71,16 +74,25 @@ func (c *Conn) SignOut(ctx context.Context) error {
 // quietKey marks the context of a request that Config.Exchanges does not hear of.
 type quietKey struct{}
 
+// pingPatience bounds the wait for a sign of life: it needs no work.
+const pingPatience = 10 * time.Second
+
 // Ping asks the server for a sign of life. Any answer is one. Config.Exchanges
 // does not hear of it: among what the user asked for it would only be noise.
 func (c *Conn) Ping(ctx context.Context) error {
-	return c.run(ctx, func(ctx context.Context, session *mcp.ClientSession, _ *trace) error {
+	op := c.operation()
+	op.limit = min(op.limit, pingPatience)
+	err := c.runAs(ctx, op, func(ctx context.Context, session *mcp.ClientSession, _ *trace) error {
 		err := session.Ping(context.WithValue(ctx, quietKey{}, true), nil)
 		if protocolError(err) != nil {
 			return nil // newer servers do not know of pings
 		}
 		return err
 	})
+	if errors.Is(err, errCallTimeout) {
+		err = &Error{Kind: KindUnavailable, Message: fmt.Sprintf("%s gave no sign of life within %s", c.signer.server, op.limit), Err: err}
+	}
+	return err
 }
 
 // isGiven is the error for what does not go with credentials that were given.

@@ -2,9 +2,12 @@ package client_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
@@ -149,4 +152,37 @@ func TestPing(t *testing.T) {
 	if err := conn.Ping(t.Context()); err != nil {
 		t.Error(explain(err))
 	}
+}
+
+// answerer is a server without a network between: time in a bubble goes on.
+type answerer func(req *http.Request) (*http.Response, error)
+
+func (a answerer) RoundTrip(req *http.Request) (*http.Response, error) { return a(req) }
+
+// TestPingHangs: a sign of life needs no work, so nobody waits for it as long as
+// for a call.
+func TestPingHangs(t *testing.T) {
+	t.Parallel()
+	e := newEra(t, answered{200, fmt.Sprintf(discovered, `"2026-07-28"`)})
+	synctest.Test(t, func(t *testing.T) {
+		hangs := false
+		conn, err := client.Connect(t.Context(), client.Config{Server: "http://localhost/mcp", Timeout: time.Minute, Transport: answerer(func(req *http.Request) (*http.Response, error) {
+			if hangs {
+				<-req.Context().Done()
+				return nil, req.Context().Err()
+			}
+			rec := httptest.NewRecorder()
+			e.ServeHTTP(rec, req)
+			return rec.Result(), nil
+		})})
+		if err != nil {
+			t.Fatal(explain(err))
+		}
+		defer conn.Close()
+		hangs = true
+		began := time.Now()
+		own := wantKind(t, conn.Ping(t.Context()), client.KindUnavailable)
+		want(t, "message", own.Message, "http://localhost/mcp gave no sign of life within 10s")
+		want(t, "time", time.Since(began), 10*time.Second)
+	})
 }

@@ -179,9 +179,13 @@ type send func(ctx context.Context, session *mcp.ClientSession, watch *trace) er
 // send may run several times, but never again after the server may have
 // executed it.
 func (c *Conn) run(ctx context.Context, send send) error {
+	return c.runAs(ctx, c.operation(), send)
+}
+
+func (c *Conn) operation() *operation {
 	op := c.signer.begin()
 	op.quiet = c.signer.cfg.AskFirst
-	return c.runAs(ctx, op, send)
+	return op
 }
 
 func (c *Conn) runAs(ctx context.Context, op *operation, send send) error {
@@ -190,7 +194,7 @@ func (c *Conn) runAs(ctx context.Context, op *operation, send send) error {
 		if err := c.signer.ensure(ctx); err != nil {
 			return err
 		}
-		watch, err := c.once(ctx, send)
+		watch, err := c.once(ctx, op.limit, send)
 		if err == nil {
 			return nil
 		}
@@ -229,9 +233,9 @@ func neverSent(err error, watch *trace) bool {
 }
 
 // once sends one operation within its timeout.
-func (c *Conn) once(ctx context.Context, send send) (*trace, error) {
+func (c *Conn) once(ctx context.Context, limit time.Duration, send send) (*trace, error) {
 	watch, sent := &trace{opening: true}, &trace{told: make(chan struct{})}
-	ctx, end := c.operations.begin(ctx, c.signer.cfg.Timeout, sent)
+	ctx, end := c.operations.begin(ctx, limit, sent)
 	defer end()
 	session, err := c.connected(withTrace(ctx, watch))
 	if err != nil || send == nil {

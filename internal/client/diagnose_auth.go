@@ -16,7 +16,7 @@ import (
 
 // knock opens a session as a stranger does.
 func (d *diagnosis) knock(ctx context.Context) {
-	watch, err := d.stranger.once(ctx, nil)
+	watch, err := d.stranger.once(ctx, d.stranger.signer.cfg.Timeout, nil)
 	if err != nil && !errors.As(err, &d.challenge) {
 		err = d.stranger.explain(ctx, err, watch)
 		watch.mu.Lock()

@@ -80,7 +80,11 @@ func (m *model) gotConnected(msg connectedMsg) tea.Cmd {
 	m.login = nil
 	m.session, m.identity = msg.session, msg.identity
 	m.link.heard, m.link.open = m.clock, m.identity.Issuer == ""
-	m.note(tonePlain, "connected as "+who(m.identity))
+	as := "connected as " + who(m.identity)
+	if m.identity.Username == "" && m.identity.GlobalName == "" && m.identity.UserID == "" {
+		as = "connected, not signed in"
+	}
+	m.note(tonePlain, as)
 	return m.reload()
 }
 
@@ -98,6 +102,7 @@ func (m *model) reached(err error) {
 		l.heard = m.clock
 		if l.lost {
 			l.lost = false
+			m.tools.stale, m.resources.stale, m.prompts.stale = true, true, true
 			m.notice = "connected again"
 			m.note(tonePlain, m.notice)
 		}
@@ -147,7 +152,7 @@ func (m *model) gotPong(msg pongMsg) tea.Cmd {
 	if !before {
 		return nil
 	}
-	return m.reload()
+	return tea.Batch(m.look(), m.refresh())
 }
 
 // lostWords says what is done about a lost connection, "" while there is one.

@@ -163,6 +163,42 @@ func TestConnectionMendsItself(t *testing.T) {
 	})
 }
 
+// TestCut: a stream that ends tells sooner that the connection may be lost.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		cut := client.News{Kind: client.NewsCut}
+		s.hear(cut)
+		if strings.Contains(s.frame(), "lost") {
+			t.Errorf("only the stream has ended:\n%s", s.frame())
+		}
+		s.session.pingErr = &client.Error{Kind: client.KindUnavailable, Message: "cannot reach localhost:8000"}
+		s.hear(cut)
+		s.see("connection lost, trying again in 1 s")
+	})
+}
+
+// TestMendedKeepsThePlace: what may have changed meanwhile is fetched, and nothing else happens.
+func TestMendedKeepsThePlace(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.play("2 down 3 down 1 / e enter down down")
+		s.see("› get_user_info")
+		s.lose()
+		s.session.pingErr = nil
+		s.session.tools = append([]client.Tool{{Name: "brand_new"}}, tools()...)
+		s.tick(time.Second)
+		s.see("connected again", "› get_user_info", "brand_new", "/ e")
+		if s.session.listed != 2 || s.session.prompted != 2 {
+			t.Errorf("%d lists of tools, %d of prompts", s.session.listed, s.session.prompted)
+		}
+		s.press("3")
+		s.see("› greet")
+		s.press("2")
+		s.see("› https://example.com/logo.png")
+	})
+}
+
 func TestSignInEnds(t *testing.T) {
 	t.Parallel()
 	open(t, func(s *stage) {
@@ -179,11 +215,15 @@ func TestSignInEnds(t *testing.T) {
 func TestListMendsConnection(t *testing.T) {
 	t.Parallel()
 	open(t, func(s *stage) {
+		s.press("3", "1")
 		s.lose()
 		s.session.pingErr = nil
 		s.press("r")
 		s.see("connected again")
 		s.tick(time.Minute)
+		if s.session.prompted != 2 {
+			t.Error("what else may have changed was not fetched")
+		}
 		if strings.Contains(s.frame(), "lost") {
 			t.Error("the connection is still lost")
 		}

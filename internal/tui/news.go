@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"sync"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -90,7 +91,8 @@ func (m *model) gotNews(msg newsMsg) tea.Cmd {
 		case client.NewsPrompts:
 			m.prompts.stale = true
 		case client.NewsCut:
+			m.link.heard = time.Time{} // so that it is tried at once
 		}
 	}
-	return tea.Batch(m.hearNews, m.refresh())
+	return tea.Batch(m.hearNews, m.beat(), m.refresh())
 }
