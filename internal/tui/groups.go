@@ -36,11 +36,20 @@ func (l *list) apply() {
 	l.hits = l.hits[:0]
 	for i := range l.items {
 		l.hits = append(l.hits, i)
-		l.headed = l.headed || l.items[i].group() != l.items[0].group()
 	}
-	if l.headed = l.headed && l.grouped; l.headed {
+	if l.headed = l.grouped && l.mixed(); l.headed {
 		slices.SortStableFunc(l.hits, func(a, b int) int { return l.items[a].group() - l.items[b].group() })
 	}
+}
+
+// mixed says whether there is more than one group.
+func (l *list) mixed() bool {
+	for i := range l.items {
+		if l.items[i].group() != l.items[0].group() {
+			return true
+		}
+	}
+	return false
 }
 
 // regroup turns the groups on and off; the selected item stays selected.

@@ -78,7 +78,7 @@ func (m *model) listHints(p *listPane) []key.Binding {
 	}
 	hints = append(hints, k.reload)
 	switch {
-	case m.pane != paneTools, len(p.items) == 0, p.filter.text != "": // what the filter leaves has no groups
+	case m.pane != paneTools, !p.mixed(), p.filter.text != "": // what the filter leaves has no groups
 	case p.headed:
 		hints = append(hints, as(k.group, "o", "without groups"))
 	default:

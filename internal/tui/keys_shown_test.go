@@ -32,6 +32,7 @@ func keyboard() []string {
 // keyScenes are those of the golden frames, and results and forms that are looked at on a stage.
 func keyScenes() []scene {
 	all := slices.DeleteFunc(allScenes(), func(s scene) bool { return strings.HasPrefix(s.name, "help") }) // any key closes it
+	all = append(all, scene{name: "tools of one group", session: &session{tools: []client.Tool{{Name: "a"}, {Name: "b"}}}, act: func(s *stage) { s.settle() }})
 	for _, each := range formScenes {
 		all = append(all, scene{
 			name: "form " + each.name, session: &session{tools: []client.Tool{{Name: "announce", InputSchema: []byte(kindsOfFields)}}},
