@@ -11,18 +11,31 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScriptingDocument runs each example of docs/scripting.md: a block of sh,
-// and behind it what it prints. Behind sh stands how: exit=N, signed-out, or
-// upstream for the tools of a server without a door.
+// TestScriptingDocument runs each example of docs/scripting.md.
 func TestScriptingDocument(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../docs/scripting.md")
+	runExamples(t, "docs/scripting.md", 10)
+}
+
+// TestTUIDocument runs each example of docs/tui.md, which are few: the rest is on
+// a terminal.
+func TestTUIDocument(t *testing.T) {
+	t.Parallel()
+	runExamples(t, "docs/tui.md", 2)
+}
+
+// runExamples runs each example of a document, of which there are some: a block of
+// sh, and behind it what it prints. Behind sh stands how: exit=N, signed-out, or
+// upstream for the tools of a server without a door.
+func runExamples(t *testing.T, document string, some int) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", document))
 	if err != nil {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```sh([^\n]*)\n(.*?)```\n(?:\n```text\n(.*?)```\n)?").FindAllStringSubmatch(string(text), -1)
-	if fences := strings.Count(string(text), "```sh"); len(blocks) != fences || fences < 10 {
-		t.Fatalf("docs/scripting.md has %d blocks of sh, and %d can be read", fences, len(blocks))
+	if fences := strings.Count(string(text), "```sh"); len(blocks) != fences || fences < some {
+		t.Fatalf("%s has %d blocks of sh, and %d can be read", document, fences, len(blocks))
 	}
 	params := scripts()
 	params.Dir = ""
