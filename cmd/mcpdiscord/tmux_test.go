@@ -110,6 +110,13 @@ func tellStory(t *testing.T, x *tmux) {
 	x.sees("signed out")
 	x.press("g")
 	x.sees("user not signed in", "POST /revoke")
+	x.press("4", "Enter")
+	x.sees("results are not kept")
+	x.press("1")
+	x.sees("The tools could not be loaded", "Press s to sign in")
+	x.press("s")
+	signInOn(t, x)
+	x.sees("get_user_info", "1 of 2", "Nelly")
 	x.press("q")
 	if code := x.exit(); code != "0" {
 		t.Errorf("q ended connect with %s:\n%s", code, x.screen())

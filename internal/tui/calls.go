@@ -257,11 +257,11 @@ func (m *model) background(c *call) {
 }
 
 func (m *model) gotResult(msg resultMsg) {
-	m.identity = msg.identity
 	c := m.find(msg.id)
 	if c == nil || c.over() {
 		return
 	}
+	m.identity = msg.identity
 	m.reached(msg.err)
 	c.view = msg.view
 	if msg.err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ import (
 type inspector struct {
 	about     client.About
 	exchanges []client.HTTPExchange // the oldest first
+	since     time.Time             // those before are another user's
+	era       int                   // the number of users before this one
 	cursor    int                   // among the facts that are no headings
 	leaving   bool                  // it is asked whether to sign out
 	job       job                   // renews, or signs out
@@ -34,11 +37,13 @@ type fact struct {
 
 type (
 	aboutMsg struct {
+		era      int
 		about    client.About
 		identity client.Identity
 	}
 	changedMsg struct {
 		id      int
+		out     bool // a sign-out
 		done    string
 		failure string // the title of one
 		aboutMsg
@@ -46,8 +51,8 @@ type (
 	}
 )
 
-func newAbout(session Session) aboutMsg {
-	return aboutMsg{about: session.About(), identity: session.Identity()}
+func newAbout(session Session, era int) aboutMsg {
+	return aboutMsg{era: era, about: session.About(), identity: session.Identity()}
 }
 
 // look asks the session what is known.
@@ -56,24 +61,28 @@ func (m *model) look() tea.Cmd {
 	if session == nil {
 		return nil
 	}
-	return func() tea.Msg { return newAbout(session) }
+	era := m.inspector.era
+	return func() tea.Msg { return newAbout(session, era) }
 }
 
 func change(ctx context.Context, session Session, id int, out bool) tea.Cmd {
 	return func() tea.Msg {
-		msg := changedMsg{id: id, done: "the access token is renewed", failure: "The access token could not be renewed"}
+		msg := changedMsg{id: id, out: out, done: "the access token is renewed", failure: "The access token could not be renewed"}
 		if out {
 			msg.done, msg.failure = "signed out", "The sign-out is not complete"
 			msg.err = session.SignOut(ctx)
 		} else {
 			msg.err = session.Renew(ctx)
 		}
-		msg.aboutMsg = newAbout(session)
+		msg.aboutMsg = newAbout(session, 0)
 		return msg
 	}
 }
 
 func (m *model) gotAbout(msg aboutMsg) {
+	if msg.era != m.inspector.era {
+		return
+	}
 	m.inspector.about, m.identity = msg.about, msg.identity
 	m.inspector.cursor = max(0, min(m.inspector.cursor, len(m.picks())-1))
 }
@@ -81,6 +90,7 @@ func (m *model) gotAbout(msg aboutMsg) {
 // gotExchanges keeps the cursor where it is: exchanges come below the facts, the newest first.
 func (m *model) gotExchanges(msg exchangesMsg) tea.Cmd {
 	in := &m.inspector
+	msg.list = in.recent(msg.list)
 	if facts := len(m.picks()) - len(in.exchanges); in.cursor > facts && len(in.exchanges) > 0 {
 		in.cursor += added(in.exchanges, msg.list)
 	}
@@ -90,6 +100,11 @@ func (m *model) gotExchanges(msg exchangesMsg) tea.Cmd {
 		return tea.Batch(m.hearExchanges, m.look())
 	}
 	return m.hearExchanges
+}
+
+// recent are the exchanges that are not another user's.
+func (in *inspector) recent(list []client.HTTPExchange) []client.HTTPExchange {
+	return slices.DeleteFunc(list, func(x client.HTTPExchange) bool { return x.Began.Before(in.since) })
 }
 
 // added counts the exchanges that are new in a list.
@@ -104,19 +119,25 @@ func added(before, now []client.HTTPExchange) int {
 }
 
 func (m *model) gotChanged(msg changedMsg) tea.Cmd {
+	began := m.inspector.job.began
 	if !m.inspector.job.done(msg.id) {
 		return nil
 	}
+	msg.era = m.inspector.era
 	m.gotAbout(msg.aboutMsg)
+	var cmd tea.Cmd
+	if msg.out && m.identity.Issuer == "" {
+		cmd = m.forgetAccount(began)
+	}
 	if msg.err != nil {
 		f := m.failureOf(msg.failure, msg.err)
 		m.notice = f.title + ": " + f.message
 		m.note(toneBad, m.notice)
-		return nil
+		return cmd
 	}
 	m.notice = msg.done
 	m.note(tonePlain, msg.done)
-	return nil
+	return cmd
 }
 
 // facts is all that is known, in order.

@@ -97,16 +97,24 @@ func (m *model) gotSignedIn(msg signedInMsg) tea.Cmd {
 	if l == nil || !l.job.done(msg.id) {
 		return nil
 	}
+	before := m.identity.UserID
 	m.identity = msg.identity
 	if msg.err != nil {
 		m.loginFailed("The sign-in failed", msg.err)
 		return nil
 	}
 	m.login = nil
+	var fresh tea.Cmd
+	if before != "" && m.identity.UserID != before {
+		fresh = m.forgetAccount(l.job.began)
+	}
 	m.note(tonePlain, "signed in as "+who(m.identity))
 	m.notice = "signed in as " + who(m.identity)
 	if c := l.again; c != nil {
-		return m.run(m.newCall(c.item, c.arguments)) // it was allowed; the server had refused it
+		return tea.Batch(fresh, m.run(m.newCall(c.item, c.arguments))) // it was allowed; the server had refused it
+	}
+	if fresh != nil {
+		return tea.Batch(fresh, m.look())
 	}
 	return m.reload()
 }

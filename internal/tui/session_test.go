@@ -32,8 +32,10 @@ type session struct {
 	elicit    func(ctx context.Context, e client.Elicitation) (client.Answer, error)
 	identity  client.Identity
 	about     client.About
+	next      client.Identity // of the next sign-in
 
 	mu               sync.Mutex // guards what follows
+	out              bool       // nobody is signed in
 	calls            []string
 	listed, prompted int      // how often
 	ended            []string // calls whose context ended
@@ -66,6 +68,7 @@ func (s *session) SignOut(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.identity, s.about = client.Identity{Server: s.identity.Server}, client.About{}
+	s.out = true
 	return s.renewErr
 }
 
@@ -73,7 +76,13 @@ func (s *session) SignIn(ctx context.Context, scopes []string) error {
 	s.mu.Lock()
 	s.calls = append(s.calls, "sign in "+strings.Join(scopes, " "))
 	s.mu.Unlock()
-	return outcome(ctx, s.signIns)
+	err := outcome(ctx, s.signIns)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.next.UserID != "" {
+		s.identity, s.out = s.next, false
+	}
+	return err
 }
 
 // dial connects.
@@ -99,7 +108,11 @@ func outcome(ctx context.Context, ends <-chan error) error {
 func (s *session) Tools(context.Context) ([]client.Tool, error) {
 	s.mu.Lock()
 	s.listed++
+	out := s.out
 	s.mu.Unlock()
+	if out {
+		return nil, &client.Error{Kind: client.KindAuth, Message: "this needs a sign-in", SignIn: true}
+	}
 	if s.lists != nil {
 		<-s.lists
 	}

@@ -63,8 +63,9 @@ func (m *model) standing(w int) []string {
 	if m.session == nil {
 		return append(parts, t.dim.Render("not connected"))
 	}
-	parts = append(parts, t.strong.Render(fit(m.cells, who(m.identity), max(12, w/3))))
-	if m.link.ended {
+	user := who(m.identity)
+	parts = append(parts, t.strong.Render(fit(m.cells, user, max(12, w/3))))
+	if m.link.ended && user != nobody {
 		return append(parts, t.warn.Render("sign-in has ended"))
 	}
 	if left, ok := m.tokenLeft(); ok {
@@ -77,12 +78,14 @@ func (m *model) standing(w int) []string {
 	return parts
 }
 
+const nobody = "not signed in"
+
 // who is the name to show for an identity.
 func who(id client.Identity) string {
 	name, user := oneLine(id.GlobalName, 100), oneLine(id.Username, 100)
 	switch {
 	case name == "" && user == "" && id.UserID == "":
-		return "not signed in"
+		return nobody
 	case name == "" && user == "":
 		return oneLine(id.UserID, 40)
 	case name == "":
