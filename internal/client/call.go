@@ -72,14 +72,14 @@ func (c *Conn) Call(ctx context.Context, call Call) (*Result, error) {
 	err := c.run(ctx, func(ctx context.Context, session *mcp.ClientSession, watch *trace) error {
 		watch.keep("tools/call")
 		defer func() { exchange = watch.exchange() }()
-		if err := c.callOn(ctx, session, call, watch); err != nil {
+		err := c.callOn(ctx, session, call, watch)
+		if err != nil && (ctx.Err() != nil || !unread(err, watch)) {
 			return err
 		}
 		results := watch.results()
 		if len(results) == 0 {
 			return io.ErrUnexpectedEOF
 		}
-		var err error
 		result, err = newResult(results[len(results)-1])
 		return err
 	})
@@ -93,6 +93,21 @@ func (c *Conn) Call(ctx context.Context, call Call) (*Result, error) {
 		result.Exchange = exchange
 	}
 	return result, err
+}
+
+// unread reports whether the answer has come, and the SDK cannot read it: it
+// knows no number beyond a float64, no type of content but those of today, and
+// no more than 1,000 levels.
+func unread(err error, watch *trace) bool {
+	var own *Error
+	var ch *challenge
+	if errors.As(err, &own) || errors.As(err, &ch) || protocolError(err) != nil {
+		return false
+	}
+	var answer struct {
+		Result json.RawMessage `json:"result"`
+	}
+	return json.Unmarshal(watch.exchange().Response, &answer) == nil && answer.Result != nil
 }
 
 // callOn sends the call, and hears what is said about it meanwhile.

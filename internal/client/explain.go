@@ -63,8 +63,17 @@ func (c *Conn) explain(ctx context.Context, err error, watch *trace) error {
 		return s.brokeOff(err)
 	case status == 0:
 		return explainNetwork("cannot reach "+s.url.Host, err)
+	case c.speaks():
+		return &Error{Kind: KindFailure, Message: s.server + " gave an answer that cannot be read", Hint: "add --debug to see it", Err: err}
 	}
 	return notMCP(s.server, err)
+}
+
+// speaks reports whether the server has answered as one of MCP before.
+func (c *Conn) speaks() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version != ""
 }
 
 func (s *signer) brokeOff(err error) error {
