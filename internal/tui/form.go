@@ -102,6 +102,16 @@ func (f *form) move(n int) {
 	f.focus = f.next(f.focus, n)
 }
 
+// visit puts the focus on a slot, if it can have it; false: it has it already, or cannot.
+func (f *form) visit(i int) bool {
+	if i == f.focus || !f.slots[i].focusable() {
+		return false
+	}
+	f.move(0)
+	f.focus = i
+	return true
+}
+
 func (f *form) last() bool { return f.next(f.focus, 1) == f.focus }
 
 // reach puts the focus on an input, or on the first inside that can have it.

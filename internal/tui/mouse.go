@@ -30,7 +30,18 @@ func (m *model) click(msg tea.MouseClickMsg) tea.Cmd {
 			}
 		}
 		return nil
-	case m.here().screen != screenList || row < 0 || row >= m.bodyHeight():
+	case row < 0 || row >= m.bodyHeight():
+		return nil
+	case m.here().screen == screenForm:
+		return m.clickForm(m.form(), m.formBody(), row)
+	case m.asked() != nil:
+		if f := m.asked().form; f != nil {
+			return m.clickForm(f, m.questionBody(), row)
+		}
+		return nil
+	case m.here().view() != nil:
+		return m.clickResult(m.here().call, row)
+	case m.here().screen != screenList:
 		return nil
 	case m.pane == paneLog:
 		return m.clickLog(row)
@@ -78,6 +89,38 @@ func (m *model) clickLog(row int) tea.Cmd {
 		return nil
 	}
 	return m.clickRow(rows[row].up, len(m.log.entries), &m.log.up)
+}
+
+// clickForm puts the focus on a field. A box that has it is ticked.
+func (m *model) clickForm(f *form, b body, row int) tea.Cmd {
+	switch {
+	case row >= len(b.slots) || b.slots[row] < 0 || f.visit(b.slots[row]):
+	case f.focused().kind == kindBoolean:
+		return m.press(keyPress("space"))
+	}
+	return nil
+}
+
+// clickResult puts the cursor on a line or a row of a result.
+func (m *model) clickResult(c *call, row int) tea.Cmd {
+	v, p := c.view, c.view.inside(m.port(c))
+	row--
+	if c.state == callFailed {
+		row -= len(m.failureRows(c, p.w)) - 1
+	}
+	o := v.outline()
+	switch {
+	case row < 0 || row >= p.h || v.strip != nil:
+	case v.shown == viewTable && v.table != nil:
+		if row += v.table.top - 1; row >= v.table.top { // below the names
+			return m.clickRow(row, len(v.table.lines), &v.table.row)
+		}
+	case o != nil && !o.flat:
+		if at := o.at(p, row); at >= 0 {
+			return m.clickRow(at, len(o.nodes), &o.cursor)
+		}
+	}
+	return nil
 }
 
 func (m *model) clickPalette(row int) tea.Cmd {

@@ -2,6 +2,7 @@ package tui_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
@@ -51,6 +52,72 @@ func TestMouse(t *testing.T) {
 		if want := []string{"get_user_info {}"}; !slices.Equal(s.session.calls, want) {
 			t.Errorf("calls %q, want %q", s.session.calls, want)
 		}
+	})
+}
+
+// TestMouseInForms: a click goes to a field, and ticks a box that has the focus.
+func TestMouseInForms(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.choose("everything")
+		rowOf := func(label string) int {
+			for y, row := range strings.Split(s.frame(), "\n") {
+				if strings.Contains(row, label+" ") && !strings.Contains(row, "$ ") {
+					return y
+				}
+			}
+			s.t.Fatalf("no %s in\n%s", label, s.frame())
+			return 0
+		}
+		for _, label := range []string{"silent", "note"} {
+			s.click(10, rowOf(label))
+			s.see("› " + label)
+		}
+		s.click(10, 2) // the tool's name
+		s.see("› note")
+		s.click(10, rowOf("silent"))
+		before := s.frame()
+		s.click(10, rowOf("silent"))
+		if s.frame() == before {
+			t.Errorf("the box was not ticked:\n%s", before)
+		}
+	})
+}
+
+// TestMouseInQuestions: the same where a server asks.
+func TestMouseInQuestions(t *testing.T) {
+	t.Parallel()
+	play(t, setting{width: 80, height: 24, session: &session{tools: asking.tools}}, func(s *stage) {
+		s.settle()
+		s.press("enter")
+		s.see("› guild")
+		for y, row := range strings.Split(s.frame(), "\n") {
+			if strings.Contains(row, "count") {
+				s.click(5, y)
+				break
+			}
+		}
+		s.see("› count")
+	})
+}
+
+// TestMouseInResults: a click goes to a value, a second one folds it; and the same in a table.
+func TestMouseInResults(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.press("enter")
+		s.see("✓ get_user_info", "›▾ {")
+		s.click(10, 5)
+		s.see("› ")
+		if at := strings.Split(s.frame(), "\n")[5]; !strings.HasPrefix(at, " ›") {
+			t.Errorf("the cursor is not on %q", at)
+		}
+		s.click(10, 3)
+		s.click(10, 3)
+		s.see("›▸ {")
+		s.click(10, 2) // the heading
+		s.click(10, 20)
+		s.see("›▸ {")
 	})
 }
 

@@ -141,6 +141,17 @@ func (o *outline) find(p port, i int) (first, end int) {
 	return -1, -1
 }
 
+// at is the node that a row of the window is of, -1 for none.
+func (o *outline) at(p port, row int) int {
+	y := -o.top.row
+	for i := o.top.line; i < len(o.nodes); i = o.after(i) {
+		if y += o.height(p, i); row < y {
+			return i
+		}
+	}
+	return -1
+}
+
 // step moves the cursor by one line. A line that is higher than the window is scrolled through.
 func (o *outline) step(p port, by int) {
 	if o.flat {

@@ -239,10 +239,7 @@ func (m *model) questionBody() body {
 			return body{rows: append(rows, "   "+t.dim.Render("There is nothing to fill in.")), y: -1}
 		}
 		b := q.form.rows(t, m.cells, w, h-len(rows))
-		if b.y >= 0 {
-			b.y += len(rows)
-		}
-		b.rows = append(rows, b.rows...)
+		b.below(rows)
 		return b
 	}
 	link := t.accent

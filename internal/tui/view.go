@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,16 @@ type body struct {
 	corner string
 	// flush is the first of some rows that have no margin.
 	flush, flushed int
+	// slots are the fields of a form that the rows are of, by their index; -1: of none.
+	slots []int
+}
+
+// below puts the body below other rows.
+func (b *body) below(rows []string) {
+	if b.y >= 0 {
+		b.y += len(rows)
+	}
+	b.rows, b.slots = append(rows, b.rows...), append(slices.Repeat([]int{-1}, len(rows)), b.slots...)
 }
 
 // View draws the frame; the terminal's own cursor stands in the focused field.

@@ -33,14 +33,11 @@ func (m *model) formBody() body {
 		below = []string{"", " " + t.dim.Render(fit(m.cells, "$ "+visible(line), w-2))}
 	}
 	b := f.rows(t, m.cells, w, h-len(rows)-len(below))
-	if b.y >= 0 {
-		b.y += len(rows)
+	b.below(rows)
+	for len(below) > 0 && len(b.rows) < h-len(below) {
+		b.rows = append(b.rows, "")
 	}
-	rows = append(rows, b.rows...)
-	for len(below) > 0 && len(rows) < h-len(below) {
-		rows = append(rows, "")
-	}
-	b.rows = append(rows, below...)
+	b.rows = append(b.rows, below...)
 	return b
 }
 
@@ -77,11 +74,18 @@ func (f *form) rows(t *theme, c cells, w, h int) body {
 		above, n = append(above, part), n+len(part)
 	}
 	slices.Reverse(above)
-	lines := slices.Concat(above...)
+	var lines []string
+	var slots []int
+	put := func(i int, rows []string) {
+		lines, slots = append(lines, rows...), append(slots, slices.Repeat([]int{i}, len(rows))...)
+	}
+	for i, rows := range above {
+		put(f.focus-len(above)+i, rows)
+	}
 	first := len(lines)
-	lines = append(lines, at.rows...)
+	put(f.focus, at.rows)
 	for i := f.focus + 1; i < len(f.slots) && len(lines) < first+len(at.rows)+h; i++ {
-		lines = append(lines, sh.slot(i).rows...)
+		put(i, sh.slot(i).rows)
 	}
 	top := max(0, min(first-max(0, h-len(at.rows))/2, len(lines)-h))
 	if at.y >= 0 {
@@ -90,7 +94,7 @@ func (f *form) rows(t *theme, c cells, w, h int) body {
 			top, b.y = top+b.y-h+1, h-1
 		}
 	}
-	b.rows = append(lines[top:min(len(lines), top+h)], foot...)
+	b.rows, b.slots = append(lines[top:min(len(lines), top+h)], foot...), slots[top:min(len(lines), top+h)]
 	if len(lines) > h {
 		b.corner = f.place()
 	}
