@@ -23,35 +23,72 @@ type commandLine struct {
 // maxCommand bounds the arguments on a line, in bytes; no system takes much more.
 const maxCommand = 64 << 10
 
-// with is the line for these arguments. Text is written as it is, so that a snowflake keeps its
-// digits, and whatever that could be mistaken for, or would not survive on a line, as JSON.
-func (c commandLine) with(arguments json.RawMessage) string {
+// with is the line for these arguments; open has them without secrets. Text is written as it is,
+// so that a snowflake keeps its digits, and whatever that could be mistaken for, or would not
+// survive on a line, as JSON. Everybody on a machine sees its command lines, so that a secret is
+// left to a file, as docs/scripting.md has it: without that nothing is called.
+func (c commandLine) with(arguments, open json.RawMessage) string {
 	line := []string{shellQuote(c.program), c.verb}
 	if c.server != "" {
 		line = append(line, "--server", shellQuote(c.server))
 	}
-	if len(arguments) > maxCommand { // call reads them from a file then
-		return strings.Join(append(line, "--", shellQuote(c.name), "-", "<", "arguments.json"), " ")
-	}
-	names, values := members(arguments)
+	names, values := members(open)
+	own, whole := members(arguments)
 	dashes := strings.HasPrefix(c.name, "-")
-	plain := !slices.ContainsFunc(names, func(name string) bool {
+	plain := slices.Equal(names, own) && !slices.ContainsFunc(names, func(name string) bool {
 		return name == "" || strings.ContainsAny(name, "=") || strings.HasSuffix(name, ":") || strings.HasPrefix(strings.TrimSpace(name), "{")
 	})
-	var given []string
+	if len(open) > maxCommand || !plain && conceals(open, arguments) {
+		return strings.Join(append(line, "--", shellQuote(c.name), "-", "<", "arguments.json"), " ")
+	}
+	var given, files []string
+	secrets := false // that are no text, or within something
 	for i, name := range names {
-		if plain {
+		switch {
+		case !plain:
+			continue
+		case !conceals(values[i], whole[i]):
 			given = append(given, shellQuote(argumentWord(name, values[i])))
-			dashes = dashes || strings.HasPrefix(name, "-")
+		case schema.TypeOf(whole[i]) == "string":
+			files = append(files, secretFile(name, files))
+			given = append(given, shellQuote(name+"=@"+files[len(files)-1]))
+		default:
+			secrets = true
+			continue
 		}
+		dashes = dashes || strings.HasPrefix(name, "-")
 	}
 	if !plain {
-		given = []string{shellQuote(string(asciiJSON(arguments)))}
+		given = []string{shellQuote(string(asciiJSON(open)))}
+	}
+	if secrets {
+		given = append(given, "-", "<", "secrets.json")
 	}
 	if dashes {
 		line = append(line, "--")
 	}
 	return strings.Join(append(append(line, shellQuote(c.name)), given...), " ")
+}
+
+// conceals says whether open stands for JSON with secrets.
+func conceals(open, whole json.RawMessage) bool {
+	return bytes.Count(open, []byte(hidden)) > bytes.Count(whole, []byte(hidden))
+}
+
+// secretFile is the name of a file for the text of an argument, other than those there are.
+func secretFile(name string, others []string) string {
+	base, _ := clip(name, 60)
+	base = strings.Map(func(r rune) rune {
+		if special(r) || strings.ContainsRune("./:=@%+,", r) {
+			return '_'
+		}
+		return r
+	}, base)
+	file := base + ".txt"
+	for n := 2; slices.Contains(others, file); n++ {
+		file = fmt.Sprintf("%s-%d.txt", base, n)
+	}
+	return file
 }
 
 // argumentWord is one argument as `call` takes it: key=text or key:=json.

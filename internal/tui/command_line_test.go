@@ -75,3 +75,34 @@ func TestRedacted(t *testing.T) {
 		t.Errorf("redacted: %s", got)
 	}
 }
+
+// TestSecretsOnCommandLine: a line never has a secret, and is one that call understands.
+func TestSecretsOnCommandLine(t *testing.T) {
+	t.Parallel()
+	const schema = `{"properties":{"user":{"type":"string"},"pass":{"type":"string","format":"password"},"pass word":{"type":"string","writeOnly":true},
+		"pass@word":{"type":"string","writeOnly":true},"pin":{"type":"integer","writeOnly":true},"-p":{"type":"string","writeOnly":true},
+		"deep":{"type":"object","properties":{"key":{"type":"string","writeOnly":true},"id":{"type":"integer"}}},"any":{"writeOnly":true},"a=b":{"type":"string"}}}`
+	f := tui.NewForm([]byte(schema))
+	for arguments, want := range map[string]string{
+		`{"user":"a","pass":"SECRET"}`:                        `p call t user=a pass=@pass.txt`,
+		`{"pass":"SECRET","pass word":"SECRET"}`:              `p call t pass=@pass.txt 'pass word=@pass_word.txt'`,
+		`{"pass word":"SECRET","pass@word":"SECRET"}`:         `p call t 'pass word=@pass_word.txt' pass@word=@pass_word-2.txt`,
+		`{"user":"a","pin":4711,"deep":{"id":7}}`:             `p call t user=a 'deep:={"id":7}' - < secrets.json`,
+		`{"deep":{"key":"SECRET","id":7},"pass":"SECRET"}`:    `p call t pass=@pass.txt - < secrets.json`,
+		`{"any":{"a":"SECRET"},"user":"•••"}`:                 `p call t 'user=•••' - < secrets.json`,
+		`{"any":"SECRET"}`:                                    `p call t any=@any.txt`,
+		`{"-p":"SECRET"}`:                                     `p call -- t -p=@-p.txt`,
+		`{"pass":"SECRET","a=b":"c"}`:                         `p call -- t - < arguments.json`,
+		`{"pass":null,"deep":{"\u00e9":1,"id":[]},"user":""}`: `p call t pass:=null 'deep:={"é":1,"id":[]}' user=`,
+		`{"pass":""}`: `p call t pass=@pass.txt`,
+	} {
+		got := f.Line(arguments)
+		if got != want || strings.Contains(got, "SECRET") || strings.Contains(got, "4711") {
+			t.Errorf("%s\nis\n%s\nwant\n%s", arguments, got, want)
+		}
+	}
+	whole := tui.NewForm([]byte(`{"additionalProperties":{"writeOnly":true}}`))
+	if got := whole.Line(`{"a":"SECRET"}`); got != "p call -- t - < arguments.json" {
+		t.Error(got)
+	}
+}

@@ -142,7 +142,13 @@ func (f *form) Redacted(arguments string) string {
 
 // Line is a command line of the program p.
 func Line(verb, name, server, arguments string) string {
-	return commandLine{program: "p", verb: verb, name: name, server: server}.with(json.RawMessage(arguments))
+	return commandLine{program: "p", verb: verb, name: name, server: server}.with(json.RawMessage(arguments), json.RawMessage(arguments))
+}
+
+// Line is the command line that calls t with what the form would send.
+func (f *form) Line(arguments string) string {
+	raw := json.RawMessage(arguments)
+	return commandLine{program: "p", verb: "call", name: "t"}.with(raw, f.shape.redact(raw))
 }
 
 // Edit runs an editor as the screen does, without one.

@@ -30,13 +30,13 @@ func (m *model) pressForm(msg tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// commandLine does the same as a call in a shell, but for its secrets.
+// commandLine does the same as a call in a shell, where files have its secrets.
 func (m *model) commandLine(it *item, arguments json.RawMessage) string {
 	line := commandLine{program: m.program, verb: deeds[it.kind].command, name: it.id, server: m.identity.Server}
 	if it.kind == itemTemplate {
 		line.name, arguments = it.address(arguments), nil
 	}
-	return line.with(it.shape.redact(arguments))
+	return line.with(arguments, it.shape.redact(arguments))
 }
 
 // formLine does the same as the form at hand. It is written anew once something changed.
