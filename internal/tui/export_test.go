@@ -227,3 +227,5 @@ func (m *model) Writing() bool { return m.writing() }
 func (m *model) InField() bool { return m.inField() }
 
 func NewKeyboard(in io.Reader) io.Reader { return newKeyboard(in) }
+
+func Unjoined(row string) string { return unjoined(row) }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
@@ -94,6 +95,34 @@ func drop(c cells, s string, n int) string {
 		s, n = s[len(ch):], n-width
 	}
 	return s
+}
+
+const joiner = "\u200d"
+
+// unjoined drops the joiners of a row that have nothing of theirs to join: some terminals join
+// whatever they draw next, be it a sign of our own or the next row.
+func unjoined(row string) string {
+	head, rest, found := strings.Cut(row, joiner)
+	if !found {
+		return row
+	}
+	var b strings.Builder
+	for found {
+		b.WriteString(head)
+		if joins(rest) {
+			b.WriteString(joiner)
+		}
+		head, rest, found = strings.Cut(rest, joiner)
+	}
+	b.WriteString(head)
+	return b.String()
+}
+
+// joins says whether what follows a joiner begins with a letter beyond ASCII, a mark or a picture.
+func joins(s string) bool {
+	const pictures = '\u2600' // and what comes after them
+	r, _ := utf8.DecodeRuneInString(s)
+	return r != utf8.RuneError && r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsMark(r) || r >= pictures && unicode.IsSymbol(r))
 }
 
 // pad makes s, styled or not, exactly w columns wide.

@@ -103,3 +103,32 @@ func TestEditor(t *testing.T) {
 		})
 	}
 }
+
+// TestJoiners draws what a joiner has nothing to join in: it is not left to join what comes next.
+func TestJoiners(t *testing.T) {
+	t.Parallel()
+	family, forms := "👨\u200d👩\u200d👧", "\u0915\u094d\u200d\u0937"
+	for text, want := range map[string]string{
+		family + forms + "👩\u200d⚕\ufe0f": family + forms + "👩\u200d⚕\ufe0f",
+		"👩\u200d":                         "👩",
+		"👩\u200d | x\u200dy":              "👩 | xy",
+		"👩\u200d\u200d\u200d👩":            "👩\u200d👩",
+		"👩\u200d\x1b[m":                   "👩\x1b[m",
+		"👩\u200d│\u200d…":                 "👩│…",
+	} {
+		if got := tui.Unjoined(text); got != want {
+			t.Errorf("%q is drawn as %q, want %q", text, got, want)
+		}
+	}
+	floods := &session{tools: []client.Tool{{Name: "a\u200d", Description: strings.Repeat("👩\u200d", 500)}, {Name: strings.Repeat("👩\u200d", 500)}}}
+	for _, size := range sizes {
+		play(t, setting{width: size[0], height: size[1], session: floods}, func(s *stage) {
+			s.settle()
+			for _, row := range strings.Split(s.m.View().Content, "\n") {
+				if strings.HasSuffix(ansi.Strip(row), "\u200d") || strings.Contains(row, "\u200d ") || strings.Contains(row, "\u200d\x1b") || strings.Contains(row, "\u200d│") {
+					t.Errorf("%q", row)
+				}
+			}
+		})
+	}
+}

@@ -63,7 +63,7 @@ func (m *model) View() tea.View {
 	}
 	rows = append(rows, m.rule(m.notice, b.corner), m.footer(m.width))
 	for i, row := range rows {
-		rows[i] = strings.TrimRight(fit(m.cells, row, m.width), " ")
+		rows[i] = unjoined(strings.TrimRight(fit(m.cells, row, m.width), " "))
 		if m.ascii {
 			rows[i] = inASCII(m.cells, rows[i])
 		}
