@@ -87,15 +87,24 @@ func (v *viewer) copyValue() action {
 }
 
 func (v *viewer) copyPath() action {
-	o := v.outlines[viewTree]
-	if v.shown != viewTable {
-		o = v.outline()
-	}
-	if o.flat {
+	if !v.hasPath() {
 		return action{notice: "a text has no path"}
 	}
-	_, i := v.at()
-	return copied(o.path(i), "the path")
+	t, i := v.at()
+	path, whole := t.path(i, maxCopy)
+	if !whole {
+		return action{notice: "not copied: a terminal takes at most 74 kB"}
+	}
+	return copied(path, "the path")
+}
+
+// hasPath says whether what the cursor is on is JSON.
+func (v *viewer) hasPath() bool {
+	if o := v.outline(); o != nil && o.flat {
+		return false
+	}
+	t, i := v.at()
+	return t.nodes[i].kind <= nodeRun
 }
 
 func (v *viewer) copyAll() action {

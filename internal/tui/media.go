@@ -98,6 +98,8 @@ func browsable(link string) bool {
 // size is a number of bytes for people.
 func size(n int) string {
 	switch {
+	case n == 1:
+		return "1 byte"
 	case n < 1000:
 		return fmt.Sprintf("%d bytes", n)
 	case n < 1000*1000:

@@ -2,13 +2,14 @@ package tui
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 const (
 	fewNodes = 1000    // a larger tree starts with its deeper levels folded
-	maxPath  = 4 << 10 // bytes of a path
+	maxPath  = 4 << 10 // bytes of a path that is shown
 
 	maxIndent  = 24 // columns; deeper levels are not indented further
 	indentStep = 2
@@ -270,38 +271,36 @@ func (o *outline) depth(i int) int {
 	return d
 }
 
-// path is where a value stands, as jq writes it, and cut at the left.
-func (o *outline) path(i int) string {
+// path is where a value stands, as jq writes it; false: it is longer than limit and cut at the left.
+func (t *tree) path(i, limit int) (path string, whole bool) {
 	var steps []string
 	size := 0
-	for at := int32(i); at >= 0; at = o.nodes[at].parent {
-		n := &o.nodes[at]
+	for at := int32(i); at >= 0; at = t.nodes[at].parent {
+		n := &t.nodes[at]
 		var step string
 		switch n.naming {
 		case byKey:
-			step = pathStep(o.key(n))
+			step = pathStep(t.key(n))
 		case byIndex:
 			step = "[" + strconv.Itoa(int(n.name)) + "]"
 		default:
 			continue
 		}
-		if size += len(step); size > maxPath {
-			steps = append(steps, "…")
-			break
+		if size += len(step); size > limit {
+			return "…" + joinedPath(steps), false
 		}
 		steps = append(steps, step)
 	}
-	if len(steps) == 0 {
-		return "."
+	path = joinedPath(steps)
+	if path == "" || path[0] == '[' {
+		path = "." + path
 	}
-	var b strings.Builder
-	if steps[len(steps)-1][0] == '[' {
-		b.WriteByte('.')
-	}
-	for k := len(steps) - 1; k >= 0; k-- {
-		b.WriteString(steps[k])
-	}
-	return b.String()
+	return path, true
+}
+
+func joinedPath(steps []string) string {
+	slices.Reverse(steps)
+	return strings.Join(steps, "")
 }
 
 // pathStep is .key where jq needs no quotes.

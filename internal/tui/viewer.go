@@ -354,7 +354,8 @@ func (v *viewer) inside(p port) port {
 func (v *viewer) corner(o *outline, p port, last int) string {
 	n := len(o.nodes)
 	if !o.flat {
-		path := client.PrintableLine(o.path(o.cursor))
+		path, _ := o.path(o.cursor, maxPath)
+		path = client.PrintableLine(path)
 		if o.nodes[o.cursor].kind >= nodeText || path == "." {
 			return ""
 		}

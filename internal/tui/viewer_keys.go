@@ -207,7 +207,7 @@ func (v *viewer) hints() []key.Binding {
 	case o.holds(o.cursor):
 		hints = append(hints, as(own.toggle, "enter", "fold"))
 	}
-	if v.search.text != "" {
+	if v.search.text != "" && len(v.search.done.hits) > 0 {
 		hints = append(hints, own.next, own.previous)
 	}
 	hints = append(hints, own.search)
@@ -229,7 +229,7 @@ func (v *viewer) hints() []key.Binding {
 	if tree {
 		hints = append(hints, own.foldAll, own.unfoldAll)
 	}
-	if laid && (tree || v.shown == viewTable) {
+	if laid && v.hasPath() {
 		hints = append(hints, own.copyPath)
 	}
 	if laid {

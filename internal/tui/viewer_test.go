@@ -63,7 +63,7 @@ func TestTrees(t *testing.T) {
 		},
 		{"structured with an image", &client.Result{
 			Structured: json.RawMessage(`1`), Content: []client.Content{{Type: "text", Text: "1"}, {Type: "image", Data: "QQ=="}},
-		}, "›  1||[image, 1 bytes]"},
+		}, "›  1||[image, 1 byte]"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -216,6 +216,9 @@ func TestCopies(t *testing.T) {
 		{"an object", structured(guild), "down down down down y", "{\n  \"id\": 1,\n  \"name\": \"Admin\"\n}"},
 		{"a path", structured(guild), "down down down down down p", ".roles[0].id"},
 		{"a path that needs quotes", structured(`[{"a b":1}]`), "down down p", `.[0]["a b"]`},
+		{"a path of many steps", structured(strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000)), "+ G p", strings.Repeat(".a", 5000)},
+		{"a path that is too long", structured(`{"` + strings.Repeat("x", 80_000) + `":[1]}`), "G p", ""},
+		{"a path of an image", parts, "down p", ""},
 		{"all", structured(`[1.10]`), "Y", "[\n  1.10\n]\n"},
 		{"text", textResult("one", "two\n"), "y", "one\ntwo\n"},
 		{"a URI", parts, "y", "file:///n"},
