@@ -70,9 +70,9 @@ func (m *model) newCall(it *item, arguments json.RawMessage) *call {
 	return c
 }
 
-// lay lays the arguments out; open has them without secrets.
+// lay lays the arguments out as they are shown; open has them without secrets.
 func (c *call) lay(open json.RawMessage) {
-	c.sent = argumentOutline(c.arguments)
+	c.sent = argumentOutline(open)
 	c.brief = oneLine(string(open), 500)
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
 func historyFile(t *testing.T) string {
@@ -93,6 +95,30 @@ func TestSecretsAreAskedForAgain(t *testing.T) {
 		}
 		if last := s.session.calls[len(s.session.calls)-1]; last != `secret {"password":"hunter3","note":"a note"}` {
 			t.Errorf("called %s", last)
+		}
+	})
+}
+
+// TestSecretsStayHidden: neither the question before a call nor the call under way shows what the
+// schema calls secret, and the server gets it.
+func TestSecretsStayHidden(t *testing.T) {
+	t.Parallel()
+	tool := client.Tool{Name: "slow", Destructive: true, InputSchema: json.RawMessage(`{"properties":{"password":{"type":"string","format":"password"}}}`)}
+	play(t, setting{session: &session{tools: []client.Tool{tool}}}, func(s *stage) {
+		s.settle()
+		s.press("enter")
+		s.write("hunter2")
+		s.press("ctrl+s")
+		s.see("may change or delete", `password: "•••"`)
+		s.press("y")
+		s.see("Calling slow", `password: "•••"`)
+		if strings.Contains(s.frame(), "hunter2") {
+			t.Error("the secret is on the screen")
+		}
+		close(s.session.release)
+		s.settle()
+		if want := []string{`slow {"password":"hunter2"}`}; !slices.Equal(s.session.calls, want) {
+			t.Errorf("calls %q, want %q", s.session.calls, want)
 		}
 	})
 }
