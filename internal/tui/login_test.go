@@ -47,6 +47,19 @@ func TestSignInStepByStep(t *testing.T) {
 	})
 }
 
+// TestSignInInASmallWindow: an address that is not whole in any case leaves room for what goes on.
+func TestSignInInASmallWindow(t *testing.T) {
+	t.Parallel()
+	dialing(t, func(s *stage) {
+		s.send(tea.WindowSizeMsg{Width: 40, Height: 12})
+		s.announce(client.EventNoBrowser)
+		s.see("Waiting for the browser", "https://auth.example.com/authorize?")
+		s.events <- client.Event{Kind: client.EventNoBrowser, Port: 41234, URL: "https://auth.example.com/authorize?state=" + strings.Repeat("x", 400)}
+		s.settle()
+		s.see("Waiting for the browser", "https://auth.example.com/authorize?", "make the window larger")
+	})
+}
+
 func TestPasteSignsIn(t *testing.T) {
 	t.Parallel()
 	dialing(t, func(s *stage) {

@@ -94,8 +94,8 @@ func (m *model) addressBody(above []string, w, h int) body {
 	if room() < 0 {
 		rows, tunnel = above[len(above)-1:], nil
 	}
-	if room() < 0 {
-		rows = nil
+	if room() < 0 && room()+len(rows) >= 0 {
+		rows = nil // else the address is not whole in any case, and what goes on is of more use
 	}
 	if n := len(url) + min(0, room()); n < len(url) {
 		url = append(url[:max(0, n-1)], t.warn.Render("… make the window larger"))
