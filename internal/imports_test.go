@@ -52,7 +52,7 @@ var libraries = map[string][]string{
 	"github.com/pkg/browser":                 {"internal/client"},
 	"github.com/zalando/go-keyring":          {"internal/tokencache"},
 	"github.com/godbus/":                     {"internal/tokencache"},
-	"github.com/gofrs/flock":                 {"internal/tokencache"},
+	"github.com/gofrs/flock":                 {"internal/tokencache", "internal/tui"},
 	"github.com/google/jsonschema-go":        {"internal/schema"},
 	"charm.land/":                            {"internal/tui"},
 	"github.com/charmbracelet/":              {"internal/tui"},

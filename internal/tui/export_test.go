@@ -229,3 +229,12 @@ func (m *model) InField() bool { return m.inField() }
 func NewKeyboard(in io.Reader) io.Reader { return newKeyboard(in) }
 
 func Unjoined(row string) string { return unjoined(row) }
+
+// Archive is a history on disk. Its function puts one call into it and writes it.
+func Archive(path string) func(name string) error {
+	a := &archive{path: path}
+	return func(name string) error {
+		a.put(pastCall{Kind: "tool", Name: name, Arguments: json.RawMessage("{}"), Outcome: "answered"})
+		return a.flush()
+	}
+}

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/gofrs/flock"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/schema"
 )
@@ -43,15 +45,20 @@ var (
 )
 
 // archive is the file with the calls of one server. Calls are put into it in memory, and written
-// by commands; the screen never waits for the disk.
+// by commands; the screen never waits for the disk. What could not be written waits for the next
+// call, or the end.
 type archive struct {
 	path string
 
 	disk sync.Mutex // held while the file is read and written anew
 
-	mu      sync.Mutex // guards waiting
+	mu      sync.Mutex // guards what follows
 	waiting []pastCall
+	fresh   bool // there are some that nobody tried to write
 }
+
+// lockPatience is how long to wait for another TUI to write its calls.
+const lockPatience = time.Second
 
 // historyMsg is what was found on disk, or what went wrong with it.
 type historyMsg struct {
@@ -64,7 +71,7 @@ type historyMsg struct {
 func (a *archive) put(c pastCall) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.waiting = append(a.waiting, c)
+	a.waiting, a.fresh = append(a.waiting, c), true
 }
 
 func (a *archive) pending() bool {
@@ -73,22 +80,53 @@ func (a *archive) pending() bool {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.waiting) > 0
+	return a.fresh
+}
+
+// take gives the queued calls.
+func (a *archive) take() []pastCall {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	calls := a.waiting
+	a.waiting, a.fresh = nil, false
+	return calls
+}
+
+// putBack queues calls before those that came since.
+func (a *archive) putBack(calls []pastCall) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	calls = append(calls, a.waiting...)
+	a.waiting = calls[max(0, len(calls)-maxPast):]
 }
 
 // flush adds the queued calls to those on disk. What is damaged there is replaced.
 func (a *archive) flush() error {
 	a.disk.Lock()
 	defer a.disk.Unlock()
-	a.mu.Lock()
-	fresh := a.waiting
-	a.waiting = nil
-	a.mu.Unlock()
-	if len(fresh) == 0 {
+	calls := a.take()
+	if len(calls) == 0 {
 		return nil
 	}
-	past, _ := a.read()
-	past = append(past, fresh...)
+	err := a.add(calls)
+	if err != nil {
+		a.putBack(calls)
+	}
+	return err
+}
+
+func (a *archive) add(calls []pastCall) error {
+	unlock, err := a.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	past, err := a.read()
+	var unread *fs.PathError
+	if errors.As(err, &unread) {
+		return err
+	}
+	past = append(past, calls...)
 	text, err := json.Marshal(map[string]any{"calls": past[max(0, len(past)-maxPast):]})
 	if err != nil {
 		return err
@@ -96,11 +134,26 @@ func (a *archive) flush() error {
 	return replaceFile(a.path, text)
 }
 
+// lock keeps others from writing. The system gives it back if this process dies.
+func (a *archive) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(a.path), 0o700); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	file := flock.New(a.path+".lock", flock.SetPermissions(0o600))
+	if _, err := file.TryLockContext(ctx, lockPatience/50); err != nil {
+		_ = file.Close()
+		if ctx.Err() != nil {
+			err = errors.New("another process has it locked")
+		}
+		return nil, err
+	}
+	return func() { _ = file.Close() }, nil
+}
+
 // replaceFile writes a file that only its owner can read, whole or not at all.
 func replaceFile(path string, text []byte) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // 0600
 	if err != nil {
 		return err
@@ -173,8 +226,12 @@ func saveHistory(a *archive) tea.Cmd {
 
 // gotHistory puts the calls of earlier runs before those of this one.
 func (m *model) gotHistory(msg historyMsg) {
+	again := m.unwritten
+	m.unwritten = msg.what == "written" && msg.err != nil
 	if msg.err != nil {
-		m.note(toneBad, "The history on disk could not be "+msg.what+": "+msg.err.Error())
+		if !again {
+			m.note(toneBad, "The history on disk could not be "+msg.what+": "+msg.err.Error())
+		}
 		return
 	}
 	var calls []*call

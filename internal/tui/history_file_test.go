@@ -2,15 +2,22 @@ package tui_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/tui"
 )
 
 func historyFile(t *testing.T) string {
@@ -211,15 +218,118 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
+// TestHistoryThatCannotBeWritten is said once, and written once that is possible.
 func TestHistoryThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
+	dir := filepath.Join(t.TempDir(), "dir")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // where a directory should be
 		t.Fatal(err)
 	}
-	play(t, setting{history: filepath.Join(file, "h.json")}, func(s *stage) {
+	path := filepath.Join(dir, "h.json")
+	const trouble = "The history on disk could not be written"
+	play(t, setting{history: path}, func(s *stage) {
 		s.settle()
-		s.press("enter", "6")
-		s.see(fmt.Sprintf("The history on disk could not be %s", "written"))
+		s.press("6")
+		s.see("The history on disk could not be read")
+		s.press("1")
+		for range 3 {
+			s.press("enter", "esc")
+		}
+		s.press("6")
+		if n := strings.Count(s.frame(), trouble); n != 1 {
+			t.Errorf("said %d times:\n%s", n, s.frame())
+		}
+		s.press("4")
+		s.see("1 of 3")
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+		s.press("1", "enter", "esc")
+		if n := strings.Count(read(t, path), "get_user_info"); n != 4 {
+			t.Errorf("%d of 4 calls are on disk", n)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(dir, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.press("enter", "esc", "6")
+		if n := strings.Count(s.frame(), trouble); n != 2 {
+			t.Errorf("new trouble was not said:\n%s", s.frame())
+		}
 	})
+}
+
+// TestUnreadableHistoryIsNotReplaced: only what was read and is damaged makes room.
+func TestUnreadableHistoryIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	path := historyFile(t)
+	if err := os.MkdirAll(path, 0o700); err != nil { // reading it fails, for everybody
+		t.Fatal(err)
+	}
+	var fault *fs.PathError
+	if err := tui.Archive(path)("text"); !errors.As(err, &fault) || fault.Op != "read" {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestTwoWriteHistory: TUIs that write at the same moment lose no entry.
+func TestTwoWriteHistory(t *testing.T) {
+	t.Parallel()
+	path := historyFile(t)
+	const screens, calls = 4, 25
+	var group sync.WaitGroup
+	for i := range screens {
+		group.Go(func() {
+			keep := tui.Archive(path)
+			for n := range calls {
+				if err := keep(fmt.Sprintf("tool_%d_%d.", i, n)); err != nil && !strings.Contains(err.Error(), "another process") {
+					t.Error(err)
+				}
+			}
+			if err := keep("last"); err != nil { // with what had to wait
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	kept := read(t, path)
+	for i := range screens {
+		for n := range calls {
+			if name := fmt.Sprintf("tool_%d_%d.", i, n); !strings.Contains(kept, name) {
+				t.Errorf("%s is lost", name)
+			}
+		}
+	}
+}
+
+// TestLockedHistory: a lock that is not given back is no reason to hang, and none to lose a call.
+func TestLockedHistory(t *testing.T) {
+	t.Parallel()
+	path := historyFile(t)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock := flock.New(path + ".lock")
+	if err := lock.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	keep := tui.Archive(path)
+	began := time.Now()
+	if err := keep("first"); err == nil || err.Error() != "another process has it locked" {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(began); took < 500*time.Millisecond || took > 10*time.Second {
+		t.Errorf("waited %v", took)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := keep("second"); err != nil {
+		t.Error(err)
+	}
+	if kept := read(t, path); !strings.Contains(kept, "first") || !strings.Contains(kept, "second") {
+		t.Errorf("lost a call: %s", kept)
+	}
 }

@@ -50,6 +50,7 @@ type model struct {
 	tools, resources, prompts listPane
 	watches                   map[string]watch // by a resource's address
 	archive                   *archive         // nil: nothing is kept on disk
+	unwritten                 bool             // what is kept there could not be written last
 	link                      link
 	history                   history
 	inspector                 inspector
