@@ -35,7 +35,7 @@ func (t *tap) get(req *http.Request) (*http.Response, error) {
 	case req.Header.Get("Mcp-Session-Id") == "":
 		return noStream(req), nil // what it says could not be meant for us
 	}
-	s := &standing{conn: t.conn, base: t.base, req: req.Clone(req.Context()), opened: make(chan struct{})}
+	s := &standing{conn: t.conn, req: req.Clone(req.Context()), opened: make(chan struct{})}
 	go s.begin()
 	patience := time.NewTimer(standingPatience)
 	defer patience.Stop()
@@ -53,7 +53,7 @@ func (t *tap) get(req *http.Request) (*http.Response, error) {
 // listen sends subscriptions/listen, which is what the newer generation has.
 // The SDK waits for no answer to it, and learns of none but its notifications.
 func (t *tap) listen(req *http.Request) *http.Response {
-	s := &standing{conn: t.conn, base: t.base, req: req.Clone(req.Context()), opened: make(chan struct{}), listens: true}
+	s := &standing{conn: t.conn, req: req.Clone(req.Context()), opened: make(chan struct{}), listens: true}
 	s.topics = topicsOf(req)
 	s.wanted = t.conn.expects(s.topics)
 	go s.begin()
@@ -92,7 +92,6 @@ func made(req *http.Request, status int, body io.ReadCloser) *http.Response {
 // the session nor what is heard in it ends with a connection.
 type standing struct {
 	conn    *Conn
-	base    http.RoundTripper
 	req     *http.Request
 	listens bool         // it is subscriptions/listen
 	topics  topics       // of that
@@ -131,7 +130,7 @@ func (s *standing) send() (*http.Response, error) {
 	if s.at.id != "" && !s.listens {
 		req.Header.Set("Last-Event-Id", s.at.id)
 	}
-	return s.base.RoundTrip(req)
+	return s.conn.signer.mcp.Do(req)
 }
 
 // begin opens the stream. One of which nobody waits for the outcome may come later.

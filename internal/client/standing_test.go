@@ -141,7 +141,7 @@ func TestStandingStreamMissing(t *testing.T) {
 		{"unauthorized", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, "s", true, 1},
 		{"a page", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "s", true, 1},
 		{"silent", hang, "s", true, 1},
-		{"ended", func(w http.ResponseWriter, _ *http.Request) { event(w, "id: 1\ndata:\n\n") }, "s", true, 1},
+		{"ended", func(w http.ResponseWriter, _ *http.Request) { event(w, "id: 1\nretry: 60000\ndata:\n\n") }, "s", true, 1},
 		{"no session", nil, "", true, 0},
 		{"no questions", nil, "s", false, 0},
 	} {

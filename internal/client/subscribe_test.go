@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -291,6 +292,62 @@ func TestSubscribeHangs(t *testing.T) {
 	wantKind(t, conn.Subscribe(ctx, "test://1"), client.KindInterrupted)
 	c.answer(nil)
 	subscribe(t, conn)
+}
+
+// TestStreamsFollowRedirects within the server, as the other requests do.
+func TestStreamsFollowRedirects(t *testing.T) {
+	t.Parallel()
+	inBoth(t, func(t *testing.T, c *changing, conn *client.Conn) {
+		var mu sync.Mutex
+		turn := 0
+		c.answer(func(w http.ResponseWriter, method string) bool {
+			if method != "POST subscriptions/listen" && method != "GET " {
+				return false
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if turn++; turn%2 == 0 {
+				return false
+			}
+			w.Header().Set("Location", "/mcp")
+			w.WriteHeader(http.StatusTemporaryRedirect)
+			return true
+		})
+		if conn.Identity().ProtocolVersion < "2026-07-28" { // the stream was opened with the session
+			c.restart()
+		}
+		subscribe(t, conn)
+		c.hear(t, "the change", changed, c.changes(t))
+	})
+}
+
+// TestBusyWhenBack: what cannot be watched again now is tried later, and nothing
+// is told twice meanwhile.
+func TestBusyWhenBack(t *testing.T) {
+	t.Parallel()
+	c, conn := newChanging(t, false)
+	subscribe(t, conn)
+	c.hear(t, "the change", changed, c.changes(t))
+	var refused atomic.Int32
+	c.answer(func(w http.ResponseWriter, method string) bool {
+		if method != "POST resources/subscribe" {
+			return false
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+		refused.Add(1)
+		return true
+	})
+	c.restart()
+	poll(t, func() bool { pings(t, conn)(); return refused.Load() >= 3 })
+	c.answer(nil)
+	tools := 0
+	c.hear(t, "what may have changed", func(n client.News) bool {
+		if n.Kind == client.NewsTools {
+			tools++
+		}
+		return missed(n)
+	}, pings(t, conn))
+	want(t, "changes of the tools", tools, 1)
 }
 
 // TestListsChanged: the user hears that there is more or less of something.

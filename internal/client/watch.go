@@ -203,12 +203,15 @@ func (c *Conn) catchUp(session *mcp.ClientSession) {
 		return
 	}
 	defer func() { <-c.watching }()
-	for _, kind := range lists(session).kinds() {
-		c.tell(News{Kind: kind})
-	}
 	c.mu.Lock()
-	before := maps.Clone(c.watched)
+	before, told := maps.Clone(c.watched), c.told == session
+	c.told = session
 	c.mu.Unlock()
+	for _, kind := range lists(session).kinds() {
+		if !told {
+			c.tell(News{Kind: kind})
+		}
+	}
 	for _, uri := range slices.Sorted(maps.Keys(before)) {
 		if before[uri] == session {
 			continue
@@ -218,9 +221,9 @@ func (c *Conn) catchUp(session *mcp.ClientSession) {
 		switch {
 		case err == nil:
 			c.tell(News{Kind: NewsResource, URI: uri, Missed: true})
-		case errors.As(err, &own) && (own.Kind == KindUnavailable || own.Kind == KindAuth || own.Kind == KindInterrupted):
+		case errors.As(err, &own) && (own.Kind == KindUnavailable || own.Kind == KindInterrupted):
 			c.mu.Lock()
-			c.behind = true // to be tried once the server is there, and its user signed in
+			c.behind = true // to be tried when something has got through again
 			c.mu.Unlock()
 			return
 		default:
