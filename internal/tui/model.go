@@ -8,6 +8,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
@@ -38,6 +39,7 @@ type model struct {
 	shelf             *shelf             // of files that were opened
 
 	clock         time.Time // when the last message came
+	dark, few     bool      // the background; not more than sixteen colors
 	theme         theme
 	cells         cells
 	keys          keymap
@@ -104,7 +106,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 		still:  cfg.Still,
 		ascii:  cfg.ASCII,
 		color:  !cfg.NoColor,
-		theme:  newTheme(true, !cfg.NoColor),
+		dark:   true,
 		keys:   newKeymap(),
 		width:  defaultWidth,
 		height: defaultHeight,
@@ -117,6 +119,7 @@ func newModel(ctx context.Context, cfg Config) *model {
 		hear:          hearQuestion(ctx, cfg.Questions),
 		pasteTo:       cfg.Paste,
 	}
+	m.paint()
 	m.identity.Server = cfg.Server
 	if m.session != nil {
 		m.identity = m.session.Identity()
@@ -168,7 +171,11 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		m.width, m.height = msg.Width, msg.Height
 		m.scroll()
 	case tea.BackgroundColorMsg:
-		m.theme = newTheme(msg.IsDark(), m.color)
+		m.dark = msg.IsDark()
+		m.paint()
+	case tea.ColorProfileMsg:
+		m.few = msg.Profile < colorprofile.ANSI256
+		m.paint()
 	case tea.ModeReportMsg:
 		m.setCells(msg)
 	case tea.KeyboardEnhancementsMsg: // comes before the first key that is sent by them
@@ -231,6 +238,14 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return tea.Batch(nextClock(), m.beat(), m.refresh())
 	}
 	return nil
+}
+
+// paint chooses the theme for the terminal.
+func (m *model) paint() {
+	m.theme = newTheme(m.dark, m.color)
+	if m.color && m.few {
+		m.theme = newTheme16(m.dark)
+	}
 }
 
 // spin starts the next frame of the spinner where something runs and none is coming.
