@@ -9,7 +9,8 @@ import (
 
 const (
 	maxColumns = 200
-	maxCell    = 40 // columns of the window; a wider cell is cut
+	maxCell    = 40  // columns of the window; a wider cell is cut
+	maxSteps   = 200 // nodes that are looked at for a cell; of a row with more the cells are kept
 )
 
 // table is an array of objects, a row each, in columns by their keys in the order of the wire.
@@ -17,8 +18,9 @@ type table struct {
 	tree    *tree
 	root    int
 	columns []column
-	lines   []int32 // the nodes of the rows
-	row     int     // the cursor
+	lines   []int32         // the nodes of the rows
+	long    map[int][]int32 // of rows with many keys, by column: the node of the cell, 0 for none
+	row     int             // the cursor
 	top     int
 	left    int  // the first column that shows
 	more    bool // there are more columns
@@ -33,9 +35,14 @@ type column struct {
 
 // newTable lays an array out. It runs in a command.
 func newTable(t *tree, root int) *table {
-	tb := &table{tree: t, root: root}
+	tb := &table{tree: t, root: root, long: map[int][]int32{}}
 	known := map[string]int{}
 	for at := root + 1; at < int(t.nodes[root].next); at = int(t.nodes[at].next) {
+		var kept []int32
+		if t.nodes[at].count > maxSteps {
+			kept = make([]int32, maxColumns)
+			tb.long[len(tb.lines)] = kept
+		}
 		tb.lines = append(tb.lines, int32(at))
 		for cell := at + 1; cell < int(t.nodes[at].next); cell = int(t.nodes[cell].next) {
 			n := &t.nodes[cell]
@@ -53,6 +60,9 @@ func newTable(t *tree, root int) *table {
 				known[key] = k
 				name := t.name(n)
 				tb.columns = append(tb.columns, column{key: key, name: name, width: min(maxCell, max(1, cells(0).StringWidth(name)))})
+			}
+			if kept != nil && kept[k] == 0 {
+				kept[k] = int32(cell)
 			}
 			// Of all rows, but only what is longer than any before is measured.
 			if c := &tb.columns[k]; c.width < maxCell && int(n.to-n.from) > c.bytes {
@@ -84,16 +94,19 @@ func (tb *table) cell(i int) string {
 	return shown(raw)
 }
 
-// find is the node of a cell; -1: the row has no such key.
-func (tb *table) find(row int, key string) int {
-	t := tb.tree
+// find is the node of a cell; 0: the row has no such key.
+func (tb *table) find(row, column int) int {
+	if kept := tb.long[row]; kept != nil {
+		return int(kept[column])
+	}
+	t, key := tb.tree, tb.columns[column].key
 	at := int(tb.lines[row])
 	for cell := at + 1; cell < int(t.nodes[at].next); cell = int(t.nodes[cell].next) {
 		if n := &t.nodes[cell]; n.naming == byKey && t.key(n) == key {
 			return cell
 		}
 	}
-	return -1
+	return 0
 }
 
 // goTo moves the cursor to a row.
@@ -157,10 +170,10 @@ func (tb *table) rows(t *theme, p port, marked pattern) []string {
 			mark = t.accent.Render("›") + " "
 		}
 		b.WriteString(mark)
-		for _, c := range columns {
+		for k, c := range columns {
 			w := min(c.width, p.w-2)
 			text, style := "", t.dim
-			if cell := tb.find(row, c.key); cell >= 0 {
+			if cell := tb.find(row, tb.left+k); cell > 0 {
 				text, style = fit(p.c, tb.cell(cell), w), (&outline{}).ink(t, tb.tree.nodes[cell].kind)
 				if tb.tree.nodes[cell].kind == nodeNumber {
 					text = strings.Repeat(" ", max(0, w-p.c.StringWidth(text))) + text

@@ -30,6 +30,18 @@ func BenchmarkViewer(b *testing.B) {
 	rows := large(10 << 20)
 	line := &client.Result{Structured: json.RawMessage(`{"a":"` + strings.Repeat("x日", 10<<20/4) + `"}`)}
 	text := &client.Result{Content: []client.Content{{Type: "text", Text: strings.Repeat("words of a text that goes on\n", 10<<20/29)}}}
+	var long bytes.Buffer // rows of 49,000 keys that are no columns
+	long.WriteString(`[{"a":1`)
+	for i := range 30 {
+		fmt.Fprintf(&long, `,"c%d":1`, i)
+	}
+	for row := range 20 {
+		long.WriteString(`},{"z":1`)
+		for i := range 49_000 {
+			fmt.Fprintf(&long, `,"k%d_%d":1`, row, i)
+		}
+	}
+	long.WriteString(`}]`)
 	for _, test := range []struct {
 		name string
 		res  *client.Result
@@ -39,6 +51,7 @@ func BenchmarkViewer(b *testing.B) {
 		{"line", line, "down enter G pgup up"},
 		{"text", text, "G pgup up"},
 		{"table", rows, "t G up"},
+		{"long rows", structured(long.String()), "t G up"},
 	} {
 		b.Run(test.name+"/read", func(b *testing.B) {
 			for b.Loop() {

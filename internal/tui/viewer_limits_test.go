@@ -61,6 +61,7 @@ func FuzzViewer(f *testing.F) {
 	f.Add([]byte(`{"a":[1,"x\u00e9",{}],"b":null}`), "日本語 👨‍👩‍👧‍👦\twith\x1b[31m "+strings.Repeat("x", 5000), "+GjjkkPp", uint8(7))
 	f.Add([]byte(`"`+strings.Repeat(`\\`, 3000)+`\n\u00`+`e9"`), "", "llljjjPPp-k", uint8(30))
 	f.Add([]byte(strings.Repeat("[", 100)+strings.Repeat("]", 100)), `[{"a":1},{"b":"`+strings.Repeat("y", 3000)+`"}]`, "Gh/a\rnNtGl\r", uint8(20))
+	f.Add([]byte(`{"a":[{"b":"`+strings.Repeat("x", 1020)+`needle","c":1},{"b":2}]}`), strings.Repeat("x", 1020)+"needle", "/needle\x1b/dle\rn-+Gn\x1btj/2\x1b", uint8(20))
 	f.Fuzz(func(t *testing.T, raw []byte, text, presses string, width uint8) {
 		res := textResult(text)
 		res.Structured = raw
@@ -74,6 +75,8 @@ func FuzzViewer(f *testing.F) {
 			switch r {
 			case '\r':
 				v.Press(keyNamed("enter"))
+			case '\x1b':
+				v.Press(keyNamed("esc"))
 			case 'P':
 				v.Press(keyNamed("pgdown"))
 			case 'p':

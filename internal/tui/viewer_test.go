@@ -190,6 +190,30 @@ func TestTableFitsLateRows(t *testing.T) {
 	}
 }
 
+// TestTableOfLongRows has rows with more keys than there are columns: their cells are found at once.
+func TestTableOfLongRows(t *testing.T) {
+	t.Parallel()
+	row := func(first string, n int) string {
+		var b strings.Builder
+		b.WriteString(`{"a":` + first)
+		for i := range n {
+			fmt.Fprintf(&b, `,"%s%d":0`, strings.Trim(first, `"`), i)
+		}
+		return b.String() + `,"z":"last","a":"twice"}`
+	}
+	rows := []string{`{"a":0,"z":1}`, row(`"x"`, 500), row(`"y"`, 30_000)}
+	v := tui.NewViewer(structured("["+strings.Join(rows, ",")+"]"), 30, 8)
+	keys(v, "t down")
+	want := []string{"a z x0 x1 x2 x3", "0 1", "› x last 0 0 0 0", "y last"}
+	got := v.Rows()
+	for i := range got {
+		got[i] = strings.Join(strings.Fields(ansi.Strip(got[i])), " ")
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows %q, want %q", got, want)
+	}
+}
+
 func TestNoTable(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{`{"a":1}`, `[1,2]`, `[]`, `[{}]`, `[{"a":1},2]`} {
