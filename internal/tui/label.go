@@ -188,7 +188,10 @@ func (t *tree) name(n *twig) string {
 	case byLabel:
 		return t.labels[n.name]
 	case byKey:
-		raw, cut := clip(t.key(n), maxKey)
+		raw, cut := clip(t.sources[n.source][n.name:n.from], maxKey+1)
+		if whole := quoted(raw); len(whole) < len(raw) || !cut {
+			raw, cut = whole, false
+		}
 		if cut {
 			return shown(raw) + "…"
 		}

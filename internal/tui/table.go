@@ -102,7 +102,7 @@ func (tb *table) find(row, column int) int {
 	t, key := tb.tree, tb.columns[column].key
 	at := int(tb.lines[row])
 	for cell := at + 1; cell < int(t.nodes[at].next); cell = int(t.nodes[cell].next) {
-		if n := &t.nodes[cell]; n.naming == byKey && t.key(n) == key {
+		if t.called(&t.nodes[cell], key) {
 			return cell
 		}
 	}
@@ -138,7 +138,7 @@ func (tb *table) reveal(p port, i int) {
 	tb.goTo(p, row)
 	for cell := i; cell >= 0 && row >= 0; cell = int(tb.tree.nodes[cell].parent) {
 		if n := &tb.tree.nodes[cell]; n.parent == tb.lines[row] {
-			k := slices.IndexFunc(tb.columns, func(c column) bool { return c.key == tb.tree.key(n) })
+			k := slices.IndexFunc(tb.columns, func(c column) bool { return tb.tree.called(n, c.key) })
 			if k >= 0 && (k < tb.left || k >= tb.left+tb.fitting(p)) {
 				tb.left = k
 			}

@@ -307,8 +307,25 @@ func (t *tree) raw(i int) string {
 }
 
 // key is the key of a member as received, with its quotes.
-func (t *tree) key(n *twig) string {
-	return strings.TrimRight(t.sources[n.source][n.name:n.from], ": \t\r\n")
+func (t *tree) key(n *twig) string { return quoted(t.sources[n.source][n.name:n.from]) }
+
+// called says whether the key of a member is this one.
+func (t *tree) called(n *twig, key string) bool {
+	return n.naming == byKey && strings.HasPrefix(t.sources[n.source][n.name:n.from], key)
+}
+
+// quoted is the JSON string that s begins with, or all of s where that does not end. What stands
+// after it, which may be many spaces, is not looked at.
+func quoted(s string) string {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return s[:i+1]
+		}
+	}
+	return s
 }
 
 // holds says whether something is in a node, which can thus be folded.

@@ -42,6 +42,8 @@ func BenchmarkViewer(b *testing.B) {
 		}
 	}
 	long.WriteString(`}]`)
+	spaces := strings.Repeat(" ", 250_000)
+	spread := structured("[" + strings.Repeat(`{"a"`+spaces+`:1,"b"`+spaces+`:2},`, 20) + `{"c":3}]`)
 	for _, test := range []struct {
 		name string
 		res  *client.Result
@@ -51,6 +53,8 @@ func BenchmarkViewer(b *testing.B) {
 		{"line", line, "down enter G pgup up"},
 		{"text", text, "G pgup up"},
 		{"table", rows, "t G up"},
+		{"spaces", spread, "G up"},
+		{"table of spaces", spread, "t G up"},
 		{"long rows", structured(long.String()), "t G up"},
 	} {
 		b.Run(test.name+"/read", func(b *testing.B) {

@@ -53,6 +53,8 @@ func TestTrees(t *testing.T) {
 		{"others stay", structured(`["\u001b\u0022\u005c\u202e\ud800\u0000"]`), `›▾ [1 item]|0: "\u001b\u0022\u005c\u202e\ud800\u0000"`},
 		{"raw bidi is spelled out", structured("[\"\u202e\"]"), `›▾ [1 item]|0: "<U+202E>"`},
 		{"keys", structured(`{"a_1":1,"1a":2,"a b":3,"\u0061":4,"":5}`), `›▾ {5 keys}|a_1: 1|"1a": 2|"a b": 3|"a": 4|"": 5`},
+		{"spaces around a key", structured("{\"a\" \n\t: 1, \"b:\"\r\n:2 ,\"c\\\"\":3}"), `›▾ {3 keys}|a: 1|"b:": 2|"c\"": 3`},
+		{"a key as long as may be", structured(`{"` + strings.Repeat("k", 198) + `":1}`), `›▾ {1 key}|` + strings.Repeat("k", 71) + "|" + strings.Repeat("k", 71) + "|" + strings.Repeat("k", 56) + `: 1`},
 		{"empty ones", structured(`{"a":{},"b":[ ]}`), "›▾ {2 keys}|a: {}|b: []"},
 		{"lines in a string", structured(`["one\ntwo"]`), `›▾ [1 item]|▸ 0: "one\ntwo" … 10 bytes`},
 		{"image", &client.Result{Content: []client.Content{{Type: "image", MIMEType: "image/png", Data: "QUJD"}}}, "› [image image/png, 3 bytes]"},
