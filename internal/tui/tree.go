@@ -121,7 +121,7 @@ func (t *tree) addText(source uint8, from, to int, kind nodeKind) {
 			return
 		}
 		end, next := to, to+1
-		if i := strings.IndexByte(s[from:min(to, from+maxScalar)], '\n'); i >= 0 {
+		if i := strings.IndexByte(s[from:min(to, from+maxScalar+1)], '\n'); i >= 0 {
 			end, next = from+i, from+i+1
 		} else if to-from > maxScalar {
 			end = from + maxScalar

@@ -45,6 +45,7 @@ func TestTrees(t *testing.T) {
 		{"null", &client.Result{Structured: json.RawMessage("null"), Content: textResult("a").Content}, "a"},
 		{"structured beside its text", &client.Result{Structured: json.RawMessage(`[ ]`), Content: textResult("a").Content}, "›  []"},
 		{"texts", textResult("a\r\nb\n", "c"), "a|b||c"},
+		{"a line of 1 kB", textResult(strings.Repeat("x", 1024) + "\nnext"), strings.Repeat(strings.Repeat("x", 78)+"|", 13) + strings.Repeat("x", 10) + "|next"},
 		{"tabs", textResult("a\tb"), "a    b"},
 		{"text that is JSON", textResult(` {"a" : 1} `), "›▾ {1 key}|a: 1"},
 		{"text that is almost JSON", textResult(`{"a":}`), `{"a":}`},
