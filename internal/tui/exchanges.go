@@ -21,6 +21,7 @@ const (
 // waits.
 type Exchanges struct {
 	ready chan struct{} // holds one: something came
+	pace  pace
 
 	mu    sync.Mutex // guards what follows
 	list  []client.HTTPExchange
@@ -28,7 +29,9 @@ type Exchanges struct {
 }
 
 // NewExchanges keeps none yet.
-func NewExchanges() *Exchanges { return &Exchanges{ready: make(chan struct{}, 1)} }
+func NewExchanges() *Exchanges {
+	return &Exchanges{ready: make(chan struct{}, 1), pace: pace{every: newsEvery}}
+}
 
 // exchangesMsg is all exchanges as they stand, the oldest first.
 type exchangesMsg struct{ list []client.HTTPExchange }
@@ -82,6 +85,7 @@ func hearExchanges(ctx context.Context, e *Exchanges) tea.Cmd {
 		case <-ctx.Done():
 			return nil
 		}
+		e.pace.keep(ctx)
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		return exchangesMsg{append([]client.HTTPExchange(nil), e.list...)}

@@ -44,6 +44,19 @@ func Ticks(msg tea.Msg) bool {
 	return false
 }
 
+// Hurried are mailboxes that give what comes at once, however often.
+func Hurried() (*News, *Exchanges) {
+	news, exchanges := NewNews(), NewExchanges()
+	news.pace.every, exchanges.pace.every = 0, 0
+	return news, exchanges
+}
+
+// HearNews waits for the next news, and says how many there are.
+func HearNews(ctx context.Context, n *News) int {
+	msg, _ := hearNews(ctx, n)().(newsMsg)
+	return len(msg.list)
+}
+
 // Held is how many news wait, and the bytes of their addresses.
 func (n *News) Held() (count, bytes int) {
 	for _, news := range n.list {

@@ -20,13 +20,14 @@ const (
 // and what is told many times over is taken once.
 type News struct {
 	ready chan struct{} // holds one: something came
+	pace  pace
 
 	mu   sync.Mutex // guards what follows
 	list []client.News
 }
 
 // NewNews keeps none yet.
-func NewNews() *News { return &News{ready: make(chan struct{}, 1)} }
+func NewNews() *News { return &News{ready: make(chan struct{}, 1), pace: pace{every: newsEvery}} }
 
 // newsMsg is what came since the last one, the oldest first.
 type newsMsg struct{ list []client.News }
@@ -57,6 +58,25 @@ func (n *News) put(news client.News) {
 	}
 }
 
+// newsEvery bounds how often the screen is drawn for what a server may say without end.
+const newsEvery = 50 * time.Millisecond
+
+// pace is kept by commands that follow each other: what comes first comes at once.
+type pace struct {
+	every time.Duration
+	last  time.Time
+}
+
+func (p *pace) keep(ctx context.Context) {
+	timer := time.NewTimer(time.Until(p.last.Add(p.every)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	p.last = time.Now()
+}
+
 // hearNews waits for news.
 func hearNews(ctx context.Context, n *News) tea.Cmd {
 	if n == nil {
@@ -68,6 +88,7 @@ func hearNews(ctx context.Context, n *News) tea.Cmd {
 		case <-ctx.Done():
 			return nil
 		}
+		n.pace.keep(ctx)
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		msg := newsMsg{n.list}

@@ -63,9 +63,8 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		questions := make(chan tui.Question)
 		s.session.elicit = tui.Asks(questions)
 		cfg.Questions = questions
-		s.news = tui.NewNews()
+		s.news, s.exchanges = tui.Hurried()
 		cfg.News = s.news
-		s.exchanges = tui.NewExchanges()
 		cfg.Exchanges = s.exchanges
 		if cfg.OpenURL == nil {
 			cfg.OpenURL = func(url string) error {

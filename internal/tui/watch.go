@@ -86,11 +86,12 @@ func (m *model) keep(uri string, w watch) {
 	m.watches[uri] = w
 }
 
-// changed marks a resource until it is read again. Of one that is nowhere in the list there is
-// nothing to mark: part of what is watched, mostly.
+// changed marks a resource until it is read again, and says so once. Of one that is nowhere in
+// the list there is nothing to mark: part of what is watched, mostly.
 func (m *model) changed(news client.News) {
 	name, listed := m.resourceName(news.URI)
 	w := m.watches[news.URI]
+	before := w.stale
 	if listed || w.on {
 		w.stale, w.since = max(w.stale, maybeStale), m.jobs
 		if !news.Missed {
@@ -98,11 +99,15 @@ func (m *model) changed(news client.News) {
 		}
 		m.watches[news.URI] = w
 	}
-	m.notice = name + " has changed"
+	words := name + " has changed"
 	if news.Missed {
-		m.notice = "watching " + name + " again; it may have changed meanwhile"
+		words = "watching " + name + " again; it may have changed meanwhile"
 	}
-	m.note(toneServer, m.notice)
+	if w.stale != notStale && w.stale == before || words == m.notice {
+		return
+	}
+	m.notice = words
+	m.note(toneServer, words)
 }
 
 func (m *model) unwatched(news client.News) {

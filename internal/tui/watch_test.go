@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 	"github.com/mcpdiscord/mcpdiscord/internal/tui"
@@ -134,7 +136,7 @@ func TestNewsOnce(t *testing.T) {
 		}
 		s.settle()
 		s.press("6")
-		if n := strings.Count(s.frame(), "has changed"); n == 0 || n > 2 || strings.Contains(s.frame(), "may have") {
+		if n := strings.Count(s.frame(), "has changed"); n != 1 || strings.Contains(s.frame(), "may have") {
 			t.Errorf("%d times:\n%s", n, s.frame())
 		}
 	})
@@ -150,4 +152,24 @@ func TestNewsAreBounded(t *testing.T) {
 	if count, bytes := news.Held(); count > 500 || bytes > 4<<20 {
 		t.Errorf("%d news of %d bytes", count, bytes)
 	}
+}
+
+// TestNewsKeepAPace: the first come at once, and however many follow, the screen is drawn for them
+// some times a second.
+func TestNewsKeepAPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		news := tui.NewNews()
+		began := time.Now()
+		for range 3 {
+			news.Tell(toolsChanged)
+			news.Tell(client.News{Kind: client.NewsPrompts})
+			if n := tui.HearNews(t.Context(), news); n != 2 {
+				t.Errorf("%d news", n)
+			}
+		}
+		if took := time.Since(began); took != 100*time.Millisecond {
+			t.Errorf("three times in %s", took)
+		}
+	})
 }
