@@ -161,6 +161,9 @@ func fillForms(t *testing.T, x *tmux) {
 	x.sees("'id=burrow two' count:=12")
 	x.press("C-s")
 	x.sees("✓ add", `id: "burrow two"`)
+	// All at once, back through the form into the list and on to the form again.
+	x.press("Escape", "Escape", "Escape", "/", "add", "Escape", "Enter", "Up", "End", " three", "Escape", "Enter", "M-b", "and ", "C-s")
+	x.sees("✓ add", `id: "burrow and three"`)
 
 	x.press("C-p")
 	x.sees("what to do, where to go, or a tool")

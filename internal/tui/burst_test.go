@@ -234,6 +234,79 @@ func TestBurstInOtherFields(t *testing.T) {
 	})
 }
 
+// TestFieldThatGoes: what was meant for a field is no command when that goes meanwhile.
+func TestFieldThatGoes(t *testing.T) {
+	t.Parallel()
+	t.Run("sign-in", func(t *testing.T) {
+		t.Parallel()
+		play(t, setting{dials: true, signIns: true}, func(s *stage) {
+			s.settle()
+			s.announce(client.EventSignIn)
+			s.press("p")
+			s.write("http")
+			s.events <- client.Event{Kind: client.EventReturned}
+			s.settle()
+			s.write("://q")
+			s.ends(s.session.dials, nil)
+			s.write("q")
+			s.see("get_user_info", "what you typed into is gone")
+			s.now = s.now.Add(time.Second)
+			if s.quit {
+				t.Fatal("a letter of an address quit")
+			}
+			if s.write("q"); !s.quit {
+				t.Error("q does not quit any more")
+			}
+		})
+	})
+	t.Run("a question", func(t *testing.T) {
+		t.Parallel()
+		play(t, setting{session: &session{tools: asking.tools}}, func(s *stage) {
+			elicit := s.session.elicit
+			var giveUp context.CancelFunc
+			s.session.elicit = func(ctx context.Context, e client.Elicitation) (client.Answer, error) {
+				ctx, giveUp = context.WithCancel(ctx)
+				return elicit(ctx, e)
+			}
+			s.settle()
+			s.press("enter")
+			s.write("4")
+			giveUp()
+			s.settle()
+			for range 5 {
+				s.write("q")
+				s.now = s.now.Add(time.Second / 2)
+			}
+			s.press("enter")
+			if len(s.session.calls) != 1 || s.quit {
+				t.Errorf("keys of an answer were commands: %q, %v", s.session.calls, s.quit)
+			}
+			if s.press("esc", "q"); !s.quit {
+				t.Error("Esc does not end that")
+			}
+		})
+	})
+}
+
+// TestPasteUnderCover: a paste goes to what is on top, and help is not in its way.
+func TestPasteUnderCover(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.press("enter", "/", "ctrl+p")
+		s.send(tea.PasteMsg{Content: "ever\nything"})
+		s.see("› ever ything")
+		s.press("esc")
+		s.send(tea.PasteMsg{Content: "nelly"})
+		s.see("/nelly")
+		s.press("f1")
+		s.send(tea.PasteMsg{Content: "!"})
+		s.see("/nelly!")
+		s.press("esc", "esc", "/")
+		s.send(tea.PasteMsg{Content: strings.Repeat("x", 2<<20)})
+		s.see("not pasted")
+	})
+}
+
 // TestComposedTextIsText: AltGr is Ctrl and Alt to some terminals.
 func TestComposedTextIsText(t *testing.T) {
 	t.Parallel()

@@ -63,6 +63,7 @@ type model struct {
 	frame         int // of the spinner
 	spinning      bool
 	quitAsked     time.Time     // when Ctrl-C was pressed last
+	deaf          time.Time     // until then keys were meant for a field that has gone
 	listen        tea.Cmd       // the next event of a sign-in
 	hear          tea.Cmd       // the next question of the server
 	hearExchanges tea.Cmd       // the newest exchanges
@@ -155,7 +156,15 @@ func (m *model) Init() tea.Cmd {
 // Update takes one message. It does no input or output.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	m.clock = m.now()
+	fleeting := m.fleeting()
 	cmd := m.take(msg)
+	switch msg.(type) {
+	case tea.KeyMsg, tea.MouseMsg:
+	default:
+		if fleeting && !m.inField() {
+			m.deaf = m.clock.Add(again)
+		}
+	}
 	if spin := m.spin(); spin != nil {
 		cmd = tea.Batch(cmd, spin)
 	}

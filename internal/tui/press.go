@@ -23,6 +23,9 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	if m.tooSmall() {
 		return nil // nobody should press what cannot be seen
 	}
+	if m.isDeaf(msg) {
+		return nil
+	}
 	p := m.here()
 	switch {
 	case m.help != nil:
@@ -65,6 +68,27 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return m.pressCall(msg)
 	}
 	return m.pressPane(msg)
+}
+
+// fleeting says whether letters are text in a field that may go without the user: when the browser
+// comes back, or nobody waits for an answer any more.
+func (m *model) fleeting() bool {
+	return m.login != nil && m.login.typing || m.asked() != nil && m.asked().form != nil
+}
+
+// isDeaf says whether a key was still meant for a field that has gone, and is no command. So it is
+// until nothing was typed for a moment, or Esc was pressed.
+func (m *model) isDeaf(msg tea.KeyPressMsg) bool {
+	switch {
+	case !m.clock.Before(m.deaf), m.inField():
+		return false
+	case key.Matches(msg, m.keys.back):
+		m.deaf = time.Time{}
+		return false
+	}
+	m.deaf = m.clock.Add(again)
+	m.notice = "what you typed into is gone"
+	return true
 }
 
 // interrupt cancels the call that is shown. Again within a second it quits.
@@ -166,35 +190,40 @@ func (m *model) pressFilter(msg tea.KeyPressMsg) {
 	}
 }
 
+// paste puts text into the field at hand. Help makes way for it.
 func (m *model) paste(text string) tea.Cmd {
 	if m.tooSmall() {
 		return nil
 	}
-	p := m.here()
-	if v := p.view(); v != nil {
-		return m.do(p.call, v.paste(text))
-	}
-	switch {
-	case m.help != nil:
+	m.help = nil
+	fits := true
+	switch p, v := m.here(), m.here().view(); {
 	case m.palette != nil:
-		if m.palette.filter.insert(strings.Join(strings.Fields(text), " ")) {
+		if fits = m.palette.filter.insert(words(text)); fits {
 			m.palette.apply()
 		}
 	case m.login != nil:
-		if m.login.waits() && m.pasteTo != nil {
-			m.login.typing = m.login.paste.insert(strings.TrimSpace(text))
+		if l := m.login; l.waits() && m.pasteTo != nil {
+			fits = l.paste.insert(strings.TrimSpace(text))
+			l.typing = l.typing || fits
 		}
+	case v != nil:
+		return m.do(p.call, v.paste(text))
 	case m.asked() != nil:
-		if f := m.asked().form; f != nil && !f.paste(text) {
-			m.notice = "not pasted: a field holds at most 1 MB"
-		}
+		fits = m.asked().form == nil || m.asked().form.paste(text)
 	case m.filtering():
-		m.listAt(m.pane).paste(text)
-	case p.screen == screenForm && !m.form().paste(text):
+		fits = m.listAt(m.pane).paste(words(text))
+	case p.screen == screenForm:
+		fits = m.form().paste(text)
+	}
+	if !fits {
 		m.notice = "not pasted: a field holds at most 1 MB"
 	}
 	return nil
 }
+
+// words are those of a text on one line.
+func words(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func (m *model) pressConfirm(msg tea.KeyPressMsg) tea.Cmd {
 	p := m.here()

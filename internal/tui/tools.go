@@ -227,8 +227,10 @@ func (l *list) edit(c cells, msg tea.KeyPressMsg) {
 	}
 }
 
-func (l *list) paste(text string) {
-	if l.filter.insert(strings.Join(strings.Fields(text), " ")) {
-		l.apply()
+func (l *list) paste(text string) bool {
+	if !l.filter.insert(text) {
+		return false
 	}
+	l.apply()
+	return true
 }
