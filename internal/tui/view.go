@@ -43,6 +43,7 @@ func (m *model) View() tea.View {
 	v := tea.NewView("")
 	v.AltScreen = true
 	v.MouseMode = tea.MouseModeCellMotion
+	v.KeyboardEnhancements.ReportAlternateKeys = true // Ctrl-C is one on every layout
 	if m.tooSmall() {
 		sentence := fmt.Sprintf("Please make this window at least %d×%d; it is %d×%d.",
 			minWidth, minHeight, m.width, m.height)
