@@ -136,6 +136,7 @@ func TestNewsOnce(t *testing.T) {
 		}
 		s.settle()
 		s.press("6")
+		s.hear(client.News{Kind: client.NewsResource, URI: notes}) // as is known
 		if n := strings.Count(s.frame(), "has changed"); n != 1 || strings.Contains(s.frame(), "may have") {
 			t.Errorf("%d times:\n%s", n, s.frame())
 		}
