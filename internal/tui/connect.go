@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	beatEvery  = 20 * time.Second     // how often a quiet connection is tried
+	beatEvery  = 10 * time.Second     // how often a quiet connection is tried
 	quickest   = time.Millisecond / 4 // a server that answers sooner was not asked
 	maxBackoff = 10 * time.Second     // between two tries of one that is lost
 )
