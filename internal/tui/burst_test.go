@@ -310,6 +310,28 @@ func TestPasteUnderCover(t *testing.T) {
 	})
 }
 
+// TestKeysBeforeLayout: a view that is laid out by a command gets the keys that came meanwhile.
+func TestKeysBeforeLayout(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]string{
+		"x down down y": "copied the value, 1 byte", "t down down": "3 of 3", "x /": "enter keep", "x s": "Save as:", "x Y": "copied all of it",
+		"x down down y t down": "2 of 3", "x down esc": "› members", "x y / e ctrl+a Y": "/Ye",
+	} {
+		t.Run(keys, func(t *testing.T) {
+			t.Parallel()
+			play(t, setting{session: &session{tools: []client.Tool{{Name: "members"}}}}, func(s *stage) {
+				s.settle()
+				s.press("enter")
+				for name := range strings.FieldsSeq(keys) {
+					s.send(keyNamed(name))
+				}
+				s.settle()
+				s.see(want)
+			})
+		})
+	}
+}
+
 // TestComposedTextIsText: AltGr is Ctrl and Alt to some terminals.
 func TestComposedTextIsText(t *testing.T) {
 	t.Parallel()

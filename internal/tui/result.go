@@ -94,7 +94,19 @@ func (m *model) gotWork(msg workedMsg) tea.Cmd {
 	if c == nil || c.view == nil {
 		return nil
 	}
-	return m.do(c, c.view.got(m.port(c), msg.answer))
+	v := c.view
+	cmds := []tea.Cmd{m.do(c, v.got(m.port(c), msg.answer))}
+	if v.isLaid() {
+		early := v.early
+		v.early = nil
+		for _, msg := range early {
+			if v.strip == nil { // else it would be text
+				cmd, _ := m.pressView(c, msg)
+				cmds = append(cmds, cmd)
+			}
+		}
+	}
+	return tea.Batch(cmds...)
 }
 
 func (m *model) gotSaved(msg savedMsg) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
@@ -38,7 +40,8 @@ type viewer struct {
 	table    *table              // nil: not laid out yet
 	root     int                 // the node whose table is wanted
 	search   search
-	strip    *strip // nil: letters are commands
+	strip    *strip            // nil: letters are commands
+	early    []tea.KeyPressMsg // keys for a view that is being laid out
 }
 
 // newViewer reads a result. It is called in a command, as a large one takes its time.

@@ -57,28 +57,44 @@ func (v *viewer) key(k *keymap, p port, msg tea.KeyPressMsg) (action, bool) {
 		return v.hit(p, 1), true
 	case key.Matches(msg, own.previous) && v.search.text != "":
 		return v.hit(p, -1), true
+	case len(v.early) > 0 && key.Matches(msg, own.table, own.text, own.raw):
+		v.early = append(v.early, msg)
+		return action{}, true
 	case key.Matches(msg, own.table):
 		return v.turn(viewTable, "nothing here is a table: a list of objects is one"), true
 	case key.Matches(msg, own.text):
 		return v.turn(viewText, "the answer has no other text"), true
 	case key.Matches(msg, own.raw):
 		return v.turn(viewRaw, "nothing was received"), true
-	case v.shown == viewTable && v.table == nil, v.shown != viewTable && v.outline() == nil:
-		return action{}, false // not laid out yet
 	case key.Matches(msg, own.save):
 		return v.startSave(), true
-	case key.Matches(msg, own.copy):
-		return v.copyValue(), true
-	case key.Matches(msg, own.copyPath):
-		return v.copyPath(), true
 	case key.Matches(msg, own.copyAll):
 		return v.copyAll(), true
 	case key.Matches(msg, own.open):
 		return v.openHere(false), true
+	case !v.isLaid():
+		wait := key.Matches(msg, own.copy, own.copyPath, own.toggle, own.into, own.out, own.foldAll, own.unfoldAll,
+			k.up, k.down, k.pageUp, k.pageDown, k.top, k.bottom)
+		if wait {
+			v.early = append(v.early, msg)
+		}
+		return action{}, wait
+	case key.Matches(msg, own.copy):
+		return v.copyValue(), true
+	case key.Matches(msg, own.copyPath):
+		return v.copyPath(), true
 	case v.shown == viewTable:
 		return v.pressTable(k, &own, p, msg)
 	}
 	return v.pressOutline(k, &own, p, msg)
+}
+
+// isLaid says whether the view at hand is laid out.
+func (v *viewer) isLaid() bool {
+	if v.shown == viewTable {
+		return v.table != nil
+	}
+	return v.outline() != nil
 }
 
 // turn shows another view, or the first one again.
