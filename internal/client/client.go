@@ -100,7 +100,7 @@ type Config struct {
 	// sign-in with this server may lead.
 	Transport http.RoundTripper
 	// Elicit asks the user what the server wants to know during a call. It may
-	// be called for several questions at once; its context ends with the question
+	// be called for several questions at once; its context ends with the call
 	// and has the values of the call's context, where the call is known. An error
 	// refuses the question. nil: nobody is asked, and the server is told so. The
 	// time it takes is not counted by Timeout.

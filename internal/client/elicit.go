@@ -73,6 +73,9 @@ func (c *Conn) clientOptions() *mcp.ClientOptions {
 func (c *Conn) elicit(ctx context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
 	defer c.operations.pause()()
 	asker, schema := c.operations.asker(ctx, req.Params)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(asker, cancel)()
 	answer, err := c.signer.cfg.Elicit(asked{ctx, asker}, c.elicitation(req.Params, schema))
 	if err != nil {
 		return nil, err

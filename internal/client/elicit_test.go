@@ -201,20 +201,23 @@ func TestAttack24ElicitedAddress(t *testing.T) {
 	}
 }
 
-// TestElicitInterrupted ends a call while the user is asked.
+// TestElicitInterrupted ends a call while the user is asked, and with it the question.
 func TestElicitInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, stateless := range generations {
 		f := askingFake(t, stateless, &mcp.ElicitParams{Message: "what?", RequestedSchema: json.RawMessage(wallSchema)})
 		r := newRig(t, f)
 		ctx, cancel := context.WithCancel(t.Context())
-		r.Elicit = func(context.Context, client.Elicitation) (client.Answer, error) {
+		ended := make(chan error, 1)
+		r.Elicit = func(question context.Context, _ client.Elicitation) (client.Answer, error) {
 			cancel()
-			<-ctx.Done()
-			return client.Answer{}, ctx.Err()
+			<-question.Done()
+			ended <- question.Err()
+			return client.Answer{}, question.Err()
 		}
 		_, err := r.connect(t).Call(ctx, client.Call{Name: "ask"})
 		wantKind(t, err, client.KindInterrupted)
+		<-ended
 	}
 }
 
