@@ -43,7 +43,7 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	cfg.Paste, cfg.AskFirst = pasted, true
 	desktop := client.BrowserEnvironment{Getenv: p.getenv}
 	questions := make(chan tui.Question)
-	cfg.Elicit = tui.Asks(questions)
+	cfg.Elicit = tui.Asks(ctx, questions)
 	news := tui.NewNews()
 	cfg.Heard = news.Tell
 	exchanges := tui.NewExchanges()

@@ -18,11 +18,15 @@ type Question struct {
 	gone   <-chan struct{}      // closed when nobody waits for the answer any more
 }
 
-// Asks is a client.Config.Elicit that puts the questions into a channel, for Config.Questions.
-func Asks(questions chan<- Question) func(ctx context.Context, asked client.Elicitation) (client.Answer, error) {
+// Asks is a client.Config.Elicit that puts the questions into a channel, for Config.Questions. They
+// end with the screen at the latest.
+func Asks(screen context.Context, questions chan<- Question) func(ctx context.Context, asked client.Elicitation) (client.Answer, error) {
 	return func(ctx context.Context, asked client.Elicitation) (client.Answer, error) {
 		answer, gone := make(chan client.Answer, 1), make(chan struct{})
 		defer close(gone)
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(screen, cancel)()
 		of, _ := ctx.Value(callKey{}).(int)
 		select {
 		case questions <- Question{asked, of, answer, gone}:

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
+	"github.com/mcpdiscord/mcpdiscord/internal/tui"
 )
 
 // asking is a server whose tools ask something.
@@ -207,6 +208,28 @@ func TestQuestionsOfNobody(t *testing.T) {
 		s.press("enter")
 		s.see("Thanks: accept")
 	})
+}
+
+// TestQuestionsEndWithTheScreen: a question that nobody can answer any more holds nothing up, taken
+// or not.
+func TestQuestionsEndWithTheScreen(t *testing.T) {
+	t.Parallel()
+	for _, taken := range []bool{false, true} {
+		screen, end := context.WithCancel(t.Context())
+		questions := make(chan tui.Question)
+		ended := make(chan error)
+		go func() {
+			_, err := tui.Asks(screen, questions)(t.Context(), client.Elicitation{})
+			ended <- err
+		}()
+		if taken {
+			<-questions
+		}
+		end()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("ended with %v", err)
+		}
+	}
 }
 
 // answers are those that the server got.

@@ -61,7 +61,7 @@ func play(t *testing.T, set setting, act func(s *stage)) {
 		cfg := tui.Config{Session: s.session, NoColor: set.plain, History: set.history, ASCII: set.ascii, Still: set.still, Now: func() time.Time { return s.now }, OpenFile: set.open, OpenURL: set.browse, Editor: set.tools, Pager: set.tools}
 		s.session.signIns = make(chan error)
 		questions := make(chan tui.Question)
-		s.session.elicit = tui.Asks(questions)
+		s.session.elicit = tui.Asks(ctx, questions)
 		cfg.Questions = questions
 		s.news, s.exchanges = tui.Hurried()
 		cfg.News = s.news
