@@ -22,6 +22,22 @@ func (l *label) add(text string, style lipgloss.Style) {
 	l.inks = append(l.inks, stretch{end: len(l.text), style: style})
 }
 
+// cut leaves what fits, and the mark that there was more, in the color of what it stands after.
+func (l *label) cut(c cells, w int) {
+	text := fit(c, l.text, w)
+	if text == l.text {
+		return
+	}
+	l.text = text
+	for i := range l.inks {
+		if l.inks[i].end >= len(text)-len("…") {
+			l.inks[i].end = len(text)
+			l.inks = l.inks[:i+1]
+			return
+		}
+	}
+}
+
 // layout is node i in rows: wrapped, or cut if it stands for what is folded in it. t is nil if
 // only their number is wanted.
 func (o *outline) layout(t *theme, p port, i int) []string {
@@ -38,10 +54,7 @@ func (o *outline) layout(t *theme, p port, i int) []string {
 	var rows []string
 	switch n := &o.nodes[i]; {
 	case o.isFolded(i) || n.kind <= nodeArray:
-		if cut := fit(p.c, l.text, w); cut != l.text {
-			l.text = cut
-			l.inks[len(l.inks)-1].end += len(cut)
-		}
+		l.cut(p.c, w)
 		rows = []string{l.text}
 	case p.c.StringWidth(l.text) > w && n.kind < nodeRun:
 		rows = wrap(p.c, l.text, max(1, w-indentStep)) // the rows after the first hang

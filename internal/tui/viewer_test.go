@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
@@ -316,4 +318,18 @@ func TestFailureShowsWhatTheServerSaid(t *testing.T) {
 	if !strings.Contains(v.Frame(), `method: "tools/call"`) || !v.Used {
 		t.Errorf("raw:\n%s", v.Frame())
 	}
+}
+
+// TestFoldedRowOfAnyWidth: the mark of what was cut off is one character, whatever color ends there.
+func TestFoldedRowOfAnyWidth(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.press("enter", "left")
+		for w := 40; w < 120; w++ {
+			s.send(tea.WindowSizeMsg{Width: w, Height: 24})
+			if frame := s.m.View().Content; !utf8.ValidString(frame) {
+				t.Fatalf("%d columns: %q", w, frame)
+			}
+		}
+	})
 }
