@@ -56,6 +56,8 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	raise := p.lower(func(line string) { cfg.Events(client.Event{Kind: eventNote, Text: line}) })
 	defer raise()
 	conns := &connections{cfg: cfg}
+	whole := p.restoreAfterCrash()
+	defer whole()
 	err := tui.Run(ctx, tui.Config{
 		Connect: conns.connect, Server: cfg.Server, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ,
 		Program: p.name, Editor: p.editor(), Still: t.still || p.getenv("TERM") == "dumb", ASCII: p.asciiTerminal(),

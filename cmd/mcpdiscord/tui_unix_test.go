@@ -29,6 +29,13 @@ func (s *screen) Write(p []byte) (int, error) {
 	return s.text.Write(p)
 }
 
+// String is all of it.
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 func (s *screen) shows(text string) func() bool { return s.showsTimes(text, 1) }
 
 func (s *screen) showsTimes(text string, times int) func() bool {
