@@ -242,7 +242,7 @@ func (m *model) pressInspector(msg tea.KeyPressMsg) tea.Cmd {
 	k, in, picks := &m.keys, &m.inspector, m.picks()
 	if in.leaving {
 		switch {
-		case msg.String() == "y" && m.session != nil: // not Enter, which may have been meant for something else
+		case key.Matches(msg, k.yes) && m.session != nil: // not Enter, which may have been meant for something else
 			in.leaving = false
 			in.job.stop()
 			in.job = m.start()

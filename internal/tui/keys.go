@@ -50,7 +50,7 @@ func newKeymap() keymap {
 		group:      bind("o", "groups", "o"),
 		panes:      bind("1 … 6", "show a pane; each keeps its place", "1", "2", "3", "4", "5", "6"),
 		interrupt:  bind("ctrl+c", "quit", "ctrl+c"),
-		yes:        bind("y", "call it", "y", "enter"),
+		yes:        bind("y", "call it", "y"),
 		no:         bind("n", "back", "n", "esc"),
 		watch:      bind("w", "watch", "w"),
 		copyFact:   bind("y", "copy", "y"),

@@ -115,7 +115,7 @@ func TestKeys(t *testing.T) {
 		{name: "asked, esc", keys: "/ purge enter enter esc", see: "› purge"},
 		{name: "asked, another key does nothing", keys: "/ purge enter enter x", see: "may change or delete"},
 		{name: "asked, y", keys: "/ purge enter enter y", see: "✓ purge", calls: []string{"purge {}"}},
-		{name: "asked, enter", keys: "/ purge enter enter enter", see: "✓ purge", calls: []string{"purge {}"}},
+		{name: "asked, an enter that is held is no answer", keys: "/ purge enter enter enter enter", see: "may change or delete"},
 		{name: "run again asks again", keys: "/ purge enter enter y r", see: "may change or delete", calls: []string{"purge {}"}},
 		{name: "run again, no, shows the result", keys: "/ purge enter enter y r n", see: "✓ purge", calls: []string{"purge {}"}},
 

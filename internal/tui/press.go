@@ -228,7 +228,7 @@ func words(text string) string { return strings.Join(strings.Fields(text), " ") 
 func (m *model) pressConfirm(msg tea.KeyPressMsg) tea.Cmd {
 	p := m.here()
 	switch {
-	case key.Matches(msg, m.keys.yes):
+	case key.Matches(msg, m.keys.yes): // not Enter: a key that is held would be its own yes
 		return m.run(p.call)
 	case key.Matches(msg, m.keys.no):
 		p.turnBack(p.back)

@@ -180,7 +180,7 @@ func (m *model) reply(q *question, answer client.Answer, why string) {
 func (m *model) pressAddress(msg tea.KeyPressMsg) tea.Cmd {
 	k, q := &m.keys, m.asked()
 	switch {
-	case msg.String() == "y": // not Enter, which may have been meant for something else
+	case key.Matches(msg, k.yes): // not Enter, which may have been meant for something else
 		m.reply(q, client.Answer{Action: client.Accept}, "")
 		m.note(tonePlain, "opening "+q.url)
 		return openAddress(m.openURL, q.asked.URL)
