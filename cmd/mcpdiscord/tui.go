@@ -22,9 +22,9 @@ type tuiOptions struct {
 	log   string // --log
 }
 
-// wantsTUI says whether connect opens the TUI.
+// wantsTUI says whether connect opens the TUI. A dumb terminal could not show it.
 func (p *program) wantsTUI(o *clientOptions, t *tuiOptions) bool {
-	return !t.off && !o.output.json && isTerminal(p.in) && isTerminal(p.out)
+	return !t.off && !o.output.json && p.getenv("TERM") != "dumb" && isTerminal(p.in) && isTerminal(p.out)
 }
 
 // openTUI shows the TUI at once, and connects and signs in within it. Nothing
@@ -60,7 +60,7 @@ func (p *program) openTUI(ctx context.Context, o *clientOptions, t *tuiOptions, 
 	defer whole()
 	err := tui.Run(ctx, tui.Config{
 		Connect: conns.connect, Server: cfg.Server, Input: p.in, Output: p.out, NoColor: !p.colored(p.out), Environ: p.environ,
-		Program: p.name, Editor: p.editor(), Still: t.still || p.getenv("TERM") == "dumb", ASCII: p.asciiTerminal(),
+		Program: p.name, Editor: p.editor(), Still: t.still, ASCII: p.asciiTerminal(),
 		Events: events, Paste: pasted, Questions: questions, Exchanges: exchanges, News: news, History: p.historyFile(o, cfg.Server), Pager: p.pager(),
 		OpenFile: func(path string) error { return client.OpenFile(ctx, path, desktop) },
 		OpenURL:  func(url string) error { return client.OpenBrowser(ctx, url, desktop) },

@@ -173,3 +173,13 @@ func TestQuestionsOnTerminal(t *testing.T) {
 		x.exits(0)
 	}
 }
+
+// TestConnectOnDumbTerminal signs in without the screen, which such a terminal cannot show.
+func TestConnectOnDumbTerminal(t *testing.T) {
+	t.Parallel()
+	x := connectOnTerminal(t, startUpstream(t), "TERM=dumb")
+	<-x.ended
+	if err := x.cmd.Wait(); err != nil || strings.Contains(x.String(), "\x1b") {
+		t.Errorf("%v: %q", err, x.String())
+	}
+}
