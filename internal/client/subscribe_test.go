@@ -315,6 +315,7 @@ func TestStreamsFollowRedirects(t *testing.T) {
 		})
 		if conn.Identity().ProtocolVersion < "2026-07-28" { // the stream was opened with the session
 			c.restart()
+			poll(t, func() bool { return conn.Ping(t.Context()) == nil }) // what was cut is no connection any more
 		}
 		subscribe(t, conn)
 		c.hear(t, "the change", changed, c.changes(t))
