@@ -239,6 +239,7 @@ func (c *Conn) once(ctx context.Context, limit time.Duration, send send) (*trace
 	ctx, end := c.operations.begin(ctx, limit, sent)
 	defer end()
 	session, err := c.connected(withTrace(ctx, watch))
+	watch.end()
 	if err != nil || send == nil {
 		return watch, timely(ctx, err)
 	}
@@ -326,9 +327,7 @@ func (h *handler) TokenSource(context.Context) (oauth2.TokenSource, error) {
 // the request.
 func (h *handler) Authorize(_ context.Context, req *http.Request, resp *http.Response) error {
 	ch := challenged(req, resp)
-	if watch, _ := req.Context().Value(traceKey{}).(*trace); watch != nil {
-		watch.stop(ch)
-	}
+	traceOf(req.Context()).stop(ch)
 	return ch
 }
 

@@ -22,16 +22,16 @@ const standingPatience = 300 * time.Millisecond
 // get sends a GET: of a session of an older generation, to take up a stream
 // that broke, or to open the one on which the server speaks unasked. The newer
 // generation has neither.
-func (t *tap) get(req *http.Request) (*http.Response, error) {
+func (t *tap) get(req *http.Request, watch *trace) (*http.Response, error) {
 	again := req.Header.Get("Last-Event-ID") != ""
-	if watch, _ := req.Context().Value(traceKey{}).(*trace); watch != nil && again {
+	if again {
 		watch.broke()
 	}
 	switch {
 	case req.Header.Get("Mcp-Protocol-Version") >= firstAborting:
 		return noStream(req), nil
 	case again:
-		return t.exchange(req)
+		return t.exchange(req, watch)
 	case req.Header.Get("Mcp-Session-Id") == "":
 		return noStream(req), nil // what it says could not be meant for us
 	}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -46,12 +45,34 @@ type trace struct {
 	broken   bool          // an answer broke off
 	opening  bool          // a session is being made
 	greeted  bool          // the older generation's handshake was begun
+	ended    bool          // its operation is over, though contexts still have it
 }
 
 type traceKey struct{}
 
 func withTrace(ctx context.Context, t *trace) context.Context {
 	return context.WithValue(ctx, traceKey{}, t)
+}
+
+// traceOf is who watches a request. What nobody does has a trace of its own, for
+// the bounds: a session of an older generation answers the server's questions in
+// a context that has the trace of whoever began the session.
+func traceOf(ctx context.Context) *trace {
+	if watch, _ := ctx.Value(traceKey{}).(*trace); watch != nil {
+		watch.mu.Lock()
+		defer watch.mu.Unlock()
+		if !watch.ended {
+			return watch
+		}
+	}
+	return &trace{}
+}
+
+// end makes what follows in the context of the operation none of its own.
+func (t *trace) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
 }
 
 // tap is the transport of the MCP session. It belongs to whoever put a trace
@@ -66,16 +87,14 @@ type tap struct {
 func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context()) // RoundTrippers do not touch what they are given
 	req.Header.Set("User-Agent", t.userAgent)
-	watch, _ := req.Context().Value(traceKey{}).(*trace)
+	watch := traceOf(req.Context())
 	switch {
 	case req.Method == http.MethodGet:
-		return t.get(req)
+		return t.get(req, watch)
 	case req.Header.Get("Mcp-Protocol-Version") >= firstAborting && isCancellation(req):
 		return made(req, http.StatusAccepted, http.NoBody), nil // that the request was broken off has said it
 	case req.Header.Get("Mcp-Method") == "subscriptions/listen":
 		return t.listen(req), nil
-	case watch == nil:
-		return t.base.RoundTrip(req)
 	case isCancellation(req):
 		defer watch.tell() // a POST that was broken off does not stop this one
 		return t.base.RoundTrip(req)
@@ -86,15 +105,11 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return t.exchange(req)
+	return t.exchange(req, watch)
 }
 
-// exchange sends a request of the operation that watches it, if one does.
-func (t *tap) exchange(req *http.Request) (*http.Response, error) {
-	watch, _ := req.Context().Value(traceKey{}).(*trace)
-	if watch == nil {
-		return t.base.RoundTrip(req)
-	}
+// exchange sends a request of the operation that watches it.
+func (t *tap) exchange(req *http.Request, watch *trace) (*http.Response, error) {
 	if err := watch.admit(); err != nil {
 		return nil, err
 	}
@@ -249,72 +264,6 @@ type statusError struct{ status int }
 
 func (e *statusError) Error() string { return "HTTP status " + strconv.Itoa(e.status) }
 
-// tapped is a bounded body that keeps what was read.
-type tapped struct {
-	trace  *trace
-	body   io.ReadCloser
-	stream bool
-
-	read     bytes.Buffer // guarded by trace.mu
-	told     int          // how much of it trace.hear got
-	searched int          // and how much holds no further end of a message
-}
-
-// Read implements io.Reader.
-func (b *tapped) Read(p []byte) (int, error) {
-	n, err := b.body.Read(p)
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
-		b.trace.half(err)
-	}
-	messages, hear, fits := b.take(p[:n])
-	if !fits {
-		return 0, errResultTooLarge
-	}
-	for _, message := range messages {
-		hear(message)
-	}
-	return n, err
-}
-
-// take keeps what was read, and gives the messages of a stream that are whole
-// now, where somebody listens.
-func (b *tapped) take(p []byte) (messages [][]byte, hear func([]byte), fits bool) {
-	b.trace.mu.Lock()
-	defer b.trace.mu.Unlock()
-	if b.trace.bytes += len(p); b.trace.bytes > maxResult {
-		if b.trace.stopped == nil {
-			b.trace.stopped = errResultTooLarge
-		}
-		return nil, nil, false
-	}
-	b.read.Write(p)
-	if b.trace.hear == nil || !b.stream {
-		return nil, nil, true
-	}
-	all := b.read.Bytes()
-	if end := lastEnd(all[b.searched:]); end > 0 {
-		end += b.searched
-		messages = eventData(all[b.told:end])
-		b.told, b.searched = end, end
-	}
-	b.searched = max(b.searched, len(all)-2) // an end may come in pieces
-	return messages, b.trace.hear, true
-}
-
-// lastEnd is where the last whole event of a stream ends; 0: nowhere.
-func lastEnd(stream []byte) int {
-	end := 0
-	for _, blank := range []string{"\n\n", "\n\r\n"} {
-		if at := bytes.LastIndex(stream, []byte(blank)); at >= 0 {
-			end = max(end, at+len(blank))
-		}
-	}
-	return end
-}
-
-// Close implements io.Closer.
-func (b *tapped) Close() error { return b.body.Close() }
-
 // results are the results of all JSON-RPC answers that were seen, in order,
 // byte for byte.
 func (t *trace) results() []json.RawMessage {
@@ -394,39 +343,4 @@ func (t *trace) seen() [][]byte {
 		all = append(all, body.messages()...)
 	}
 	return all
-}
-
-// messages splits what was read into JSON texts.
-func (b *tapped) messages() [][]byte {
-	if !b.stream {
-		return [][]byte{b.read.Bytes()}
-	}
-	return eventData(b.read.Bytes())
-}
-
-// eventData is the data of each event of a stream.
-func eventData(stream []byte) [][]byte {
-	var messages [][]byte
-	var data []byte
-	for line := range bytes.Lines(stream) {
-		line = bytes.TrimRight(line, "\r\n")
-		if len(line) == 0 {
-			if data != nil {
-				messages = append(messages, data)
-			}
-			data = nil
-			continue
-		}
-		if value, ok := bytes.CutPrefix(line, []byte("data:")); ok {
-			value = bytes.TrimPrefix(value, []byte(" "))
-			if data != nil {
-				data = append(data, '\n')
-			}
-			data = append(data, value...)
-		}
-	}
-	if data != nil {
-		messages = append(messages, data)
-	}
-	return messages
 }
