@@ -251,3 +251,12 @@ func Archive(path string) func(name string) error {
 		return a.flush()
 	}
 }
+
+// SaveTo makes a field for the path of a file lead into a directory.
+func (m *model) SaveTo(dir string) {
+	for i := range m.places {
+		if v := m.places[i].view(); v != nil && v.strip != nil && v.strip.purpose == forSave {
+			v.strip.editor = newEditor(dir + "/saved")
+		}
+	}
+}

@@ -22,7 +22,7 @@ func TestAnyKeys(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 1))
-			set := setting{session: known(), width: 80, height: 24, signIns: true, dials: seed%5 == 0}
+			set := setting{session: known(), width: 80, height: 24, signIns: true, dials: seed%5 == 0, saves: t.TempDir()}
 			set.session.tools = append(tools(), asks...)
 			set.session.resources, set.session.templates, set.session.prompts = resources(), templates(), prompts()
 			play(t, set, func(s *stage) {
@@ -76,13 +76,13 @@ func TestAnyKeys(t *testing.T) {
 	}
 }
 
-// anyKey is a key that is not meant to quit, and writes no file; or what else a terminal sends.
+// anyKey is a key that is not meant to quit; or what else a terminal sends.
 func anyKey(r *rand.Rand, field bool) string {
 	often := []string{"enter", "esc", "down", "up", "tab", "ctrl+s", "/", "y", "click", "wheel", "paste", "resize", "tick"}
 	keys := slices.Concat(keyboard(), often, often, often, often)
 	for {
 		key := keys[r.IntN(len(keys))]
-		if key != "ctrl+p" && (field || key != "q" && key != "s") {
+		if key != "ctrl+p" && (field || key != "q") {
 			return key
 		}
 	}

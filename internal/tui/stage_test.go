@@ -27,6 +27,7 @@ type stage struct {
 	pasted    chan string
 	exchanges *tui.Exchanges
 	news      *tui.News
+	saves     string
 }
 
 type setting struct {
@@ -39,13 +40,14 @@ type setting struct {
 	open, browse  func(string) error
 	ascii, still  bool
 	tools         []string // the editor and the pager
+	saves         string   // the directory of whatever is saved; "": what the field says
 }
 
 // play runs a test on a stage, inside a bubble whose timers do not fire while it runs.
 func play(t *testing.T, set setting, act func(s *stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stage{t: t, now: noon, answers: make(chan tea.Msg, 1000), session: set.session}
+		s := &stage{t: t, now: noon, answers: make(chan tea.Msg, 1000), session: set.session, saves: set.saves}
 		if s.session == nil {
 			s.session = &session{tools: tools(), resources: resources(), templates: templates(), prompts: prompts()}
 		}
@@ -129,6 +131,9 @@ func (s *stage) run(cmd tea.Cmd) {
 func (s *stage) send(msg tea.Msg) {
 	_, cmd := s.m.Update(msg)
 	s.run(cmd)
+	if s.saves != "" {
+		s.m.SaveTo(s.saves)
+	}
 }
 
 // settle delivers the answers of the commands that are done.
