@@ -252,6 +252,11 @@ func Archive(path string) func(name string) error {
 	}
 }
 
+func (m *model) Size() (w, h int) { return m.width, m.height }
+
+// Width is that of a row as the terminal counts it.
+func (m *model) Width(row string) int { return m.cells.StringWidth(row) }
+
 // SaveTo makes a field for the path of a file lead into a directory.
 func (m *model) SaveTo(dir string) {
 	for i := range m.places {
@@ -260,3 +265,35 @@ func (m *model) SaveTo(dir string) {
 		}
 	}
 }
+
+// Overgrown says what is larger than it may be, "" if nothing is.
+func (m *model) Overgrown() string {
+	results := 0
+	for _, c := range m.calls {
+		results += c.bytes()
+		if len(c.said) > maxSaid {
+			return "what was said"
+		}
+	}
+	known := len(m.resources.items)
+	switch {
+	case len(m.calls) > maxCalls+m.inFlight()+int(lastPane):
+		return "calls"
+	case results > maxResults:
+		return "results"
+	case len(m.log.entries) > maxLog || m.log.bytes > maxLogBytes:
+		return "the log"
+	case len(m.inspector.exchanges) > maxExchanges:
+		return "exchanges"
+	case len(m.questions) > m.inFlight():
+		return "questions"
+	case len(m.watches) > known+1:
+		return "watches"
+	case m.tools.loaded && len(m.tools.forms) > len(m.tools.items)+1:
+		return "forms"
+	}
+	return ""
+}
+
+// Filling says whether a form is filled in.
+func (m *model) Filling() bool { return m.login == nil && m.here().screen == screenForm }

@@ -38,7 +38,11 @@ func prompts() []client.Prompt {
 	}
 }
 
-func (s *session) Resources(context.Context) ([]client.Resource, error) { return s.resources, nil }
+func (s *session) Resources(context.Context) ([]client.Resource, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resources, nil
+}
 
 func (s *session) ResourceTemplates(context.Context) ([]client.ResourceTemplate, error) {
 	return s.templates, nil

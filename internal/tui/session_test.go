@@ -48,12 +48,22 @@ func (s *session) Identity() client.Identity {
 }
 
 func (s *session) Capabilities() client.Capabilities {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return client.Capabilities{Tools: true, Resources: s.resources != nil, Prompts: s.prompts != nil, Subscribe: true}
 }
 
-func (s *session) About() client.About { return s.about }
+func (s *session) About() client.About {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.about
+}
 
-func (s *session) Ping(context.Context) error { return s.pingErr }
+func (s *session) Ping(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pingErr
+}
 
 func (s *session) Renew(context.Context) error {
 	s.heard("renew")
@@ -116,6 +126,8 @@ func (s *session) Tools(context.Context) ([]client.Tool, error) {
 	if s.lists != nil {
 		<-s.lists
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	err := s.loadErr
 	s.loadErr = nil
 	if err != nil {
@@ -151,7 +163,7 @@ func (s *session) Call(ctx context.Context, call client.Call) (*client.Result, e
 			Content: []client.Content{{Type: "text", Text: "big"}},
 		}, nil
 	case "scope":
-		if len(s.calls) == 1 {
+		if s.first() {
 			return nil, &client.Error{
 				Kind: client.KindAuth, Message: "this needs a permission that was not granted: guilds",
 				Hint: "run {program} connect --scope guilds", SignIn: true, Scopes: []string{"guilds"},
@@ -172,6 +184,13 @@ func (s *session) Call(ctx context.Context, call client.Call) (*client.Result, e
 		return res, nil
 	}
 	return &client.Result{Structured: json.RawMessage(`{"done":true}`)}, nil
+}
+
+// first says whether nothing but the call at hand was asked for.
+func (s *session) first() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.calls) == 1
 }
 
 var answers = map[string]*client.Result{
