@@ -191,8 +191,10 @@ func (m *model) linked(c *call) bool {
 
 // find is the call of an id, nil if it is not remembered.
 func (m *model) find(id int) *call {
-	if c := m.here().call; c != nil && c.info && c.id == id {
-		return c
+	for i := range m.places {
+		if c := m.places[i].call; c != nil && c.id == id {
+			return c // also what is no call, and in a place alone
+		}
 	}
 	for i := len(m.calls) - 1; i >= 0; i-- {
 		if m.calls[i].id == id {

@@ -295,7 +295,8 @@ func (m *model) show(f *fact) {
 
 // showInfo shows what no call has answered.
 func (m *model) showInfo(name string, res *client.Result, took time.Duration) {
-	c := &call{item: &item{name: name}, state: callAnswered, info: true, began: m.clock, took: took}
+	m.jobs++
+	c := &call{id: m.jobs, item: &item{name: name}, state: callAnswered, info: true, began: m.clock, took: took}
 	c.view = newViewer(name, res)
 	p := m.here()
 	p.comeFrom(screenList)

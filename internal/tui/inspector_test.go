@@ -152,3 +152,24 @@ func TestExchangesAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestLateAnswersOfFacts: a search in a fact goes on while another pane shows one, and ends in its
+// own.
+func TestLateAnswersOfFacts(t *testing.T) {
+	t.Parallel()
+	play(t, setting{session: known()}, func(s *stage) {
+		s.settle()
+		s.choose("text")
+		s.press("esc", "6", "enter")
+		s.see("✓ line")
+		s.press("5")
+		s.find("can do")
+		s.press("enter", "/")
+		for _, name := range []string{"t", "o", "o", "enter", "6"} { // sooner than it is found
+			s.send(keyNamed(name))
+		}
+		s.settle()
+		s.press("5")
+		s.see("1 of 1")
+	})
+}
