@@ -2,8 +2,10 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 )
 
@@ -101,8 +103,19 @@ func (m *model) obey(c *command) tea.Cmd {
 		return tea.Batch(cmd, m.open(c.item))
 	case c.pane != 0:
 		return m.goTo(c.pane)
+	case !m.offers(c):
+		m.notice = "that cannot be done any more"
+		return nil
 	}
 	return m.press(keyPress(c.press))
+}
+
+// offers says whether what an entry says can be done still: under the palette a call may have
+// ended, or may ask something, and its key would mean something else there.
+func (m *model) offers(c *command) bool {
+	return c.press == "f1" || slices.ContainsFunc(m.hints(), func(b key.Binding) bool {
+		return slices.Contains(b.Keys(), c.press) && capital(b.Help().Desc) == c.words
+	})
 }
 
 func (m *model) paletteBody(w, h int) body {

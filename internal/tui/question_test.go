@@ -24,6 +24,9 @@ var elicitations = map[string]client.Elicitation{
 	"address": {Message: "Pay there first.", URL: "https://pay.example.com/checkout?order=80351110224678912", Host: "pay.example.com"},
 	"sure":    {Message: "Are you sure?", Schema: json.RawMessage(`{"type":"object","properties":{}}`)},
 	"later":   {Message: "Still there?"},
+	"later form": {
+		Message: "Where?", Schema: json.RawMessage(`{"type":"object","properties":{"guild":{"type":"string"}},"required":["guild"]}`),
+	},
 	"older":   {Message: "Who am I?"},
 	"refused": {Message: "Look here.", URL: "file:///etc/passwd", Refused: errors.New("only https")},
 }
@@ -31,7 +34,7 @@ var elicitations = map[string]client.Elicitation{
 // askFor asks the user, and answers with the answer.
 func (s *session) askFor(ctx context.Context, name string, e client.Elicitation) (*client.Result, error) {
 	switch name {
-	case "later":
+	case "later", "later form":
 		<-s.release
 	case "older": // it is not known of which call
 		forgotten, cancel := context.WithCancel(context.Background())
@@ -237,4 +240,23 @@ func (s *session) answers() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(s.calls), func(call string) bool { return !strings.HasPrefix(call, "answer ") })
+}
+
+// TestPaletteOfWhatIsOver: a command of the palette is not given to the question that came under it.
+func TestPaletteOfWhatIsOver(t *testing.T) {
+	t.Parallel()
+	play(t, setting{session: &session{tools: []client.Tool{{Name: "later form"}}}}, func(s *stage) {
+		s.settle()
+		s.press("enter", "ctrl+p")
+		s.write("backgr")
+		s.see("› To the background")
+		close(s.session.release)
+		s.settle()
+		s.press("enter")
+		s.see("later form asks you", "that cannot be done any more", "guild   * string")
+		s.press("ctrl+p")
+		s.write("decline")
+		s.press("enter")
+		s.see("Thanks: decline")
+	})
 }
