@@ -297,3 +297,5 @@ func (m *model) Overgrown() string {
 
 // Filling says whether a form is filled in.
 func (m *model) Filling() bool { return m.login == nil && m.here().screen == screenForm }
+
+func (m *model) Watches() int { return len(m.watches) }

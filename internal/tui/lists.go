@@ -97,6 +97,9 @@ func (m *model) gotItems(msg itemsMsg) tea.Cmd {
 	}
 	p.loaded = true
 	p.renew(msg.items, m.places[msg.pane].item)
+	if msg.pane == paneResources {
+		m.unmark()
+	}
 	if changed {
 		m.overtaken(msg.pane)
 	}

@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"maps"
+
 	tea "charm.land/bubbletea/v2"
 
 	"charm.land/lipgloss/v2"
@@ -55,6 +57,9 @@ func (m *model) watch(it *item) tea.Cmd {
 
 func (m *model) gotWatched(msg watchedMsg) {
 	w := m.watches[msg.uri]
+	if !w.asking {
+		return // that was another user's
+	}
 	w.asking = false
 	m.reached(msg.err)
 	switch {
@@ -84,6 +89,18 @@ func (m *model) keep(uri string, w watch) {
 		return
 	}
 	m.watches[uri] = w
+}
+
+// unmark forgets what was heard of resources that the server lists no more, however many it has
+// listed.
+func (m *model) unmark() {
+	listed := map[string]bool{}
+	for i := range m.resources.items {
+		if it := &m.resources.items[i]; it.kind == itemResource {
+			listed[it.id] = true
+		}
+	}
+	maps.DeleteFunc(m.watches, func(uri string, w watch) bool { return !listed[uri] && !w.on && !w.asking })
 }
 
 // changed marks a resource until it is read again, and says so once. Of one that is nowhere in

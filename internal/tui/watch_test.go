@@ -174,3 +174,46 @@ func TestNewsKeepAPace(t *testing.T) {
 		}
 	})
 }
+
+// TestWatchOfAnother: what comes of a watch after its user has left is nobody's.
+func TestWatchOfAnother(t *testing.T) {
+	t.Parallel()
+	set := known()
+	set.resources = resources()
+	play(t, setting{session: set}, func(s *stage) {
+		s.settle()
+		s.press("2")
+		_, watch := s.m.Update(keyNamed("w"))
+		s.press("5", "o", "y")
+		s.see("signed out")
+		s.send(watch())
+		s.settle()
+		if strings.Contains(s.frame(), "you will hear") {
+			t.Errorf("somebody hears of it:\n%s", s.frame())
+		}
+		s.press("2")
+		s.see("Notes")
+		if strings.Contains(s.frame(), "watched") {
+			t.Errorf("it is watched:\n%s", s.frame())
+		}
+	})
+}
+
+// TestMarksOfWhatIsGone: the marks of resources go with these, however many a server has had.
+func TestMarksOfWhatIsGone(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.press("2", "down", "w")
+		for range 5 {
+			s.session.resources = append(resources()[1:2], client.Resource{URI: "file:///" + s.now.String(), Name: "new"})
+			s.press("r")
+			s.hear(client.News{Kind: client.NewsResource, URI: s.session.resources[1].URI})
+			s.now = s.now.Add(time.Minute)
+		}
+		s.session.resources = resources()
+		s.press("r")
+		if over := s.m.Overgrown(); over != "" || s.m.Watches() != 1 {
+			t.Errorf("%d watches, want that of what is watched", s.m.Watches())
+		}
+	})
+}
