@@ -16,6 +16,7 @@ const (
 	maxCalls   = 500      // entries; the oldest that has ended goes first
 	maxResults = 20 << 20 // bytes of results; of the oldest only the entry is kept
 	maxSaid    = 200      // lines that a server said about one call
+	maxSpoken  = 2 << 10  // bytes of one such line
 )
 
 type callState uint8
@@ -276,8 +277,8 @@ func (m *model) gotResult(msg resultMsg) {
 		c.faulty = msg.view.failed
 		m.wasRead(c)
 		m.end(c, callAnswered)
-		m.makeRoom(c)
 	}
+	m.makeRoom(c) // a refusal may be as long as an answer
 	if !m.shown(c) || m.here().call != c {
 		m.notice = c.item.name + " has ended; History (4) has it"
 	}

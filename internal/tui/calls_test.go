@@ -72,3 +72,32 @@ func TestResultsMakeRoom(t *testing.T) {
 		s.see("of 5")
 	})
 }
+
+// TestRefusalsMakeRoom: what a server says to a call that it refuses counts as a result.
+func TestRefusalsMakeRoom(t *testing.T) {
+	t.Parallel()
+	play(t, setting{session: &session{tools: []client.Tool{{Name: "refuse at length"}}}}, func(s *stage) {
+		s.settle()
+		for range 5 {
+			s.press("enter", "esc")
+		}
+		if over := s.m.Overgrown(); over != "" {
+			t.Errorf("%s: more than may be", over)
+		}
+		s.press("4", "G", "enter")
+		s.see("refuse at length could not be called", "The server refused")
+	})
+}
+
+// TestSpokenWordsAreBounded: of a line of 1 MB what is shown is kept, and a bit more.
+func TestSpokenWordsAreBounded(t *testing.T) {
+	t.Parallel()
+	play(t, setting{session: &session{tools: []client.Tool{{Name: "talk"}}}}, func(s *stage) {
+		s.settle()
+		s.press("enter")
+		s.see("Calling talk", "info word word")
+		if over := s.m.Overgrown(); over != "" {
+			t.Errorf("%s: more than may be", over)
+		}
+	})
+}

@@ -271,8 +271,13 @@ func (m *model) Overgrown() string {
 	results := 0
 	for _, c := range m.calls {
 		results += c.bytes()
-		if len(c.said) > maxSaid {
+		if len(c.said) > maxSaid || len(c.progress.Message) > maxSpoken {
 			return "what was said"
+		}
+		for _, line := range c.said {
+			if len(line.Text) > maxSpoken {
+				return "a line that was said"
+			}
 		}
 	}
 	known := len(m.resources.items)

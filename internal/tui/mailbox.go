@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strings"
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
@@ -30,13 +31,26 @@ type saidMsg struct {
 
 func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
 
-func (b *mailbox) tellProgress(p client.Progress) { b.tell(func() { b.progress = &p }) }
+func (b *mailbox) tellProgress(p client.Progress) {
+	p.Message = few(p.Message)
+	b.tell(func() { b.progress = &p })
+}
 
 func (b *mailbox) tellLog(line client.LogMessage) {
+	line.Level, line.Logger, line.Text = few(line.Level), few(line.Logger), few(line.Text)
 	b.tell(func() {
 		b.lines = append(b.lines, line)
 		b.lines = b.lines[max(0, len(b.lines)-maxSaid):]
 	})
+}
+
+// few is the beginning of a text, which is more than the screen shows of it. It keeps no more in
+// memory.
+func few(text string) string {
+	if text, cut := clip(text, maxSpoken); cut {
+		return strings.Clone(text)
+	}
+	return text
 }
 
 func (b *mailbox) end() { b.tell(func() { b.ended = true }) }

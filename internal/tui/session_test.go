@@ -157,6 +157,17 @@ func (s *session) Call(ctx context.Context, call client.Call) (*client.Result, e
 			s.mu.Unlock()
 		}
 		return &client.Result{Content: []client.Content{{Type: "text", Text: "late answer"}}}, nil
+	case "talk":
+		call.Progress(client.Progress{Done: 1, Message: strings.Repeat("x", 1<<20)})
+		for range 300 {
+			call.Log(client.LogMessage{Level: "info", Text: strings.Repeat("word ", 1<<18)})
+		}
+		<-s.release
+	case "refuse at length":
+		return nil, &client.Error{
+			Kind: client.KindFailure, Message: "the server refused",
+			Exchange: client.Exchange{Response: json.RawMessage(`{"error":{"code":1,"data":"` + strings.Repeat("x", 6<<20) + `"}}`)},
+		}
 	case "big":
 		return &client.Result{
 			Raw:     json.RawMessage(strings.Repeat(" ", 6<<20)),
