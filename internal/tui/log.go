@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -53,9 +54,7 @@ func (m *model) note(tone tone, text string) {
 		r.bytes -= len(r.entries[gone].text)
 		gone++
 	}
-	if gone > 0 {
-		r.entries = append([]entry(nil), r.entries[gone:]...)
-	}
+	r.entries = slices.Delete(r.entries, 0, gone)
 	if r.up > 0 { // the cursor stays where it is
 		r.up = min(r.up+1, len(r.entries)-1)
 	}
