@@ -74,6 +74,16 @@ func letters(word, text string, start int) (score int, at []int, ok bool) {
 
 func inWord(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c >= 0x80 }
 
+// maxWords bounds the words of a filter: into one a whole page may be pasted.
+const maxWords = 20
+
+// sought are the words that a filter looks for, lower case.
+func sought(filter string) []string {
+	filter, _ = clip(filter, maxSought)
+	words := strings.Fields(strings.ToLower(filter))
+	return words[:min(len(words), maxWords)]
+}
+
 // rank finds the texts that fit every word, the best first; equals keep their order. A text is
 // given by its fields: name, title, and the rest, which must have the word in one piece.
 func rank(words []string, n int, fields func(i int) (name, title, rest string)) []int {
@@ -81,7 +91,7 @@ func rank(words []string, n int, fields func(i int) (name, title, rest string)) 
 	hits := make([]hit, 0, n)
 	for i := range n {
 		name, title, rest := fields(i)
-		total, all := 0, true
+		total, fits := 0, true
 		for _, word := range words {
 			best := 0
 			if s, _, ok := fuzzy(word, name); ok {
@@ -93,10 +103,12 @@ func rank(words []string, n int, fields func(i int) (name, title, rest string)) 
 			if best == 0 && strings.Contains(rest, word) {
 				best = 1
 			}
-			all = all && best > 0
+			if fits = best > 0; !fits {
+				break
+			}
 			total += best
 		}
-		if all {
+		if fits {
 			hits = append(hits, hit{i, total})
 		}
 	}

@@ -1,7 +1,10 @@
 package tui_test
 
 import (
+	"strings"
 	"testing"
+
+	tea "charm.land/bubbletea/v2"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/tui"
 )
@@ -66,5 +69,18 @@ func FuzzFuzzy(f *testing.F) {
 				t.Errorf("%q in %q: %v", word, text, at)
 			}
 		}
+	})
+}
+
+// TestFilterOfAPage: a page that was pasted into a filter is looked for as far as its first words go.
+func TestFilterOfAPage(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.press("/")
+		s.send(tea.PasteMsg{Content: strings.Repeat("e ", 100_000) + "nowhere"})
+		s.see("› everything", "1 of 10, 12 in all")
+		s.press("esc", "ctrl+p")
+		s.send(tea.PasteMsg{Content: strings.Repeat("e ", 100_000) + "nowhere"})
+		s.see("everything")
 	})
 }

@@ -1,9 +1,6 @@
 package tui
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // groups are what a server says its tools may do, in the order in which they are listed.
 var groups = []string{"Read-only", "May change things", "Open-world", "May destroy things"}
@@ -25,7 +22,7 @@ func (it *item) group() int {
 // are in the server's order, and in groups where there are some.
 func (l *list) apply() {
 	l.cursor, l.headed = 0, false
-	l.words = strings.Fields(strings.ToLower(l.filter.text))
+	l.words = sought(l.filter.text)
 	if len(l.words) > 0 {
 		l.hits = rank(l.words, len(l.items), func(i int) (name, title, rest string) {
 			it := &l.items[i]

@@ -52,9 +52,8 @@ func (m *model) openPalette() {
 }
 
 func (p *palette) apply() {
-	words := strings.Fields(strings.ToLower(p.filter.text))
 	p.cursor = 0
-	p.hits = rank(words, len(p.entries), func(i int) (name, title, rest string) {
+	p.hits = rank(sought(p.filter.text), len(p.entries), func(i int) (name, title, rest string) {
 		e := &p.entries[i]
 		if e.item != nil {
 			return e.item.lowName, e.item.lowTitle, ""
@@ -129,7 +128,7 @@ func (m *model) paletteBody(w, h int) body {
 		b.rows = append(b.rows, "  "+t.dim.Render("Nothing has these letters."))
 		return b
 	}
-	words := strings.Fields(strings.ToLower(p.filter.text))
+	words := sought(p.filter.text)
 	top := window(p.cursor, len(p.hits), h-1)
 	for i := top; i < min(len(p.hits), top+h-1); i++ {
 		e := &p.entries[p.hits[i]]
