@@ -6,6 +6,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
 // forgetAccount takes from the screen what belongs to a user who has left, by a sign-out or because
@@ -23,15 +25,18 @@ func (m *model) forgetAccount(began time.Time) tea.Cmd {
 	m.watches = map[string]watch{}
 	m.link.ping.stop()
 	m.link.latency, m.link.open = 0, false
+	if m.login != nil {
+		m.login.again = nil
+	}
 	m.log.keep(toneCommand)
 
 	in := &m.inspector
 	in.era++ // what was looked up before is not taken any more
-	in.since = began
+	in.about, in.since = client.About{}, began
 	in.exchanges = in.recent(in.exchanges)
 	in.cursor = 0
 
-	var cmds []tea.Cmd
+	cmds := []tea.Cmd{m.look()}
 	for _, p := range panes {
 		if l := m.listAt(p.id); l != nil && l.empty() {
 			cmds = append(cmds, m.load(p.id)) // it says what is needed for that

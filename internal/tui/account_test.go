@@ -105,9 +105,14 @@ func TestAnotherUserSignsIn(t *testing.T) {
 				s.session.calls, s.session.listed = nil, 0
 				s.choose("scope")
 				s.session.next = client.Identity{Server: s.session.identity.Server, Issuer: "https://auth.example.com", UserID: id, Username: "other"}
+				s.session.about = client.About{Claims: []byte(`{"sub":"the other"}`)}
 				s.press("s")
 				s.ends(s.session.signIns, nil)
 				s.see("✓ scope", "other")
+				if s.send(keyNamed("5")); name == "another" { // before it is asked what is known
+					s.see("the other")
+				}
+				s.settle()
 				s.press("4", "G")
 				if s.press("enter"); name == "the same" {
 					s.see("Plain words")

@@ -114,7 +114,7 @@ func (m *model) gotSignedIn(msg signedInMsg) tea.Cmd {
 		return tea.Batch(fresh, m.run(m.newCall(c.item, c.arguments))) // it was allowed; the server had refused it
 	}
 	if fresh != nil {
-		return tea.Batch(fresh, m.look())
+		return fresh
 	}
 	return m.reload()
 }
