@@ -97,6 +97,9 @@ func (m *model) run(c *call) tea.Cmd {
 	c.ctx, c.cancel = m.begin()
 	m.calls = append(m.calls, c)
 	m.forget()
+	if m.history.cursor > 0 { // it stays on its call
+		m.history.cursor = min(m.history.cursor+1, len(m.calls)-1)
+	}
 	m.note(toneCommand, m.commandLine(c.item, c.arguments))
 	box := newMailbox()
 	return tea.Batch(perform(c, m.session, box), hear(c.id, box))

@@ -182,3 +182,19 @@ func FuzzTemplate(f *testing.F) {
 		}
 	})
 }
+
+// TestHistoryStaysOnItsCall: a call that begins comes above those there are.
+func TestHistoryStaysOnItsCall(t *testing.T) {
+	t.Parallel()
+	open(t, func(s *stage) {
+		s.choose("text")
+		s.press("esc")
+		s.choose("empty")
+		s.press("4", "down")
+		s.see("› ✓ text", "2 of 2")
+		s.press("r")
+		s.see("✓ text")
+		s.press("esc")
+		s.see("› ✓ text", "3 of 3")
+	})
+}
