@@ -113,11 +113,11 @@ func (m *model) questionHints() []key.Binding {
 	k, q := &m.keys, m.asked()
 	skip := as(k.back, "esc", "skip")
 	if q.form == nil {
-		return []key.Binding{as(k.yes, "y", "open it"), as(k.no, "n", "decline"), skip, k.copyURL, k.background}
+		return []key.Binding{as(k.yes, "y", "open it"), hint("n", "decline", "n"), skip, k.copyURL, k.background}
 	}
 	ways := []key.Binding{as(k.submit, "ctrl+s", "answer"), k.decline, skip}
 	if len(q.form.slots) == 0 {
-		return append([]key.Binding{as(k.next, "enter", "accept")}, ways...)
+		return []key.Binding{hint("enter", "accept", "enter", "ctrl+s"), k.decline, skip}
 	}
 	return m.fillHints(q.form, "answer", ways)
 }
