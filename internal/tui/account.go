@@ -32,7 +32,7 @@ func (m *model) forgetAccount(began time.Time) tea.Cmd {
 
 	in := &m.inspector
 	in.era++ // what was looked up before is not taken any more
-	in.about, in.since = client.About{}, began
+	in.about, in.declared, in.since = client.About{}, nil, began
 	in.exchanges = in.recent(in.exchanges)
 	in.cursor = 0
 

@@ -51,3 +51,37 @@ func BenchmarkFrame(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTalk is what a server says without end, and the frame after it: 500 resources that have
+// changed, and an Inspector of what 1 MB of instructions says.
+func BenchmarkTalk(b *testing.B) {
+	wordy := known()
+	wordy.release = make(chan struct{})
+	wordy.about.Instructions = strings.Repeat("Be kind, and do as told. ", 1<<20/25)
+	var news []client.News
+	for i := range 500 {
+		news = append(news, client.News{Kind: client.NewsResource, URI: fmt.Sprintf("%d://%s", i, strings.Repeat("n", 500))})
+	}
+	for _, bench := range []struct {
+		name string
+		msgs []tea.Msg
+	}{
+		{"news", []tea.Msg{tui.NewsMsg(news)}},
+		{"inspector", []tea.Msg{keyNamed("down"), keyNamed("G"), keyNamed("g")}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			m := tui.NewModel(context.Background(), tui.Config{Session: wordy, Now: func() time.Time { return noon }})
+			m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
+			_, look := m.Update(keyNamed("5"))
+			m.Update(look())
+			i := 0
+			for b.Loop() {
+				m.Update(bench.msgs[i%len(bench.msgs)])
+				if m.View().Content == "" {
+					b.Fatal("no frame")
+				}
+				i++
+			}
+		})
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
 // What the external tests need of the inside.
@@ -56,6 +58,9 @@ func HearNews(ctx context.Context, n *News) int {
 	msg, _ := hearNews(ctx, n)().(newsMsg)
 	return len(msg.list)
 }
+
+// NewsMsg is the message of news.
+func NewsMsg(list []client.News) tea.Msg { return newsMsg{list} }
 
 // Held is how many news wait, and the bytes of their addresses.
 func (n *News) Held() (count, bytes int) {

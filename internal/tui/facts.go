@@ -38,13 +38,7 @@ func (m *model) facts() []fact {
 	add("name", strings.TrimSpace(orElse(about.Title, about.Name)+" "+about.Version))
 	add("address", id.Server)
 	add("MCP", id.ProtocolVersion)
-	if len(about.Capabilities) > 0 {
-		facts = append(facts, fact{label: "can do", value: capabilityWords(about.Capabilities), json: about.Capabilities})
-	}
-	if about.Instructions != "" {
-		raw, _ := json.Marshal(about.Instructions)
-		facts = append(facts, fact{label: "says", value: oneLine(strings.Join(strings.Fields(about.Instructions), " "), 8<<10), json: raw})
-	}
+	facts = append(facts, m.inspector.declared...)
 	if about.Resource != "" {
 		facts = append(facts, fact{label: "OAuth"})
 		add("resource", about.Resource)
@@ -58,6 +52,19 @@ func (m *model) facts() []fact {
 	}
 	for i := len(m.inspector.exchanges) - 1; i >= 0; i-- {
 		facts = append(facts, fact{value: " ", exchange: &m.inspector.exchanges[i]})
+	}
+	return facts
+}
+
+// declaredFacts are what a server says of itself.
+func declaredFacts(about *client.About) []fact {
+	var facts []fact
+	if len(about.Capabilities) > 0 {
+		facts = append(facts, fact{label: "can do", value: capabilityWords(about.Capabilities), json: about.Capabilities})
+	}
+	if about.Instructions != "" {
+		raw, _ := json.Marshal(about.Instructions)
+		facts = append(facts, fact{label: "says", value: oneLine(strings.Join(strings.Fields(about.Instructions), " "), 8<<10), json: raw})
 	}
 	return facts
 }

@@ -17,6 +17,7 @@ import (
 // inspector is what is known of the connection, and the place in it.
 type inspector struct {
 	about     client.About
+	declared  []fact                // what the server says of itself, which may be long
 	exchanges []client.HTTPExchange // the oldest first
 	since     time.Time             // those before are another user's
 	era       int                   // the number of users before this one
@@ -29,6 +30,7 @@ type (
 	aboutMsg struct {
 		era      int
 		about    client.About
+		declared []fact
 		identity client.Identity
 	}
 	changedMsg struct {
@@ -41,8 +43,10 @@ type (
 	}
 )
 
+// newAbout is called in a command.
 func newAbout(session Session, era int) aboutMsg {
-	return aboutMsg{era: era, about: session.About(), identity: session.Identity()}
+	about := session.About()
+	return aboutMsg{era: era, about: about, declared: declaredFacts(&about), identity: session.Identity()}
 }
 
 // look asks the session what is known.
@@ -73,7 +77,7 @@ func (m *model) gotAbout(msg aboutMsg) {
 	if msg.era != m.inspector.era {
 		return
 	}
-	m.inspector.about, m.identity = msg.about, msg.identity
+	m.inspector.about, m.inspector.declared, m.identity = msg.about, msg.declared, msg.identity
 	m.inspector.cursor = max(0, min(m.inspector.cursor, len(m.picks())-1))
 }
 
