@@ -10,6 +10,16 @@ import (
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
+// become takes who has signed in. What there is of another user goes.
+func (m *model) become(id client.Identity, began time.Time) tea.Cmd {
+	before := m.identity.UserID
+	m.identity = id
+	if before == "" || id.UserID == before {
+		return nil
+	}
+	return m.forgetAccount(began)
+}
+
 // forgetAccount takes from the screen what belongs to a user who has left, by a sign-out or because
 // another signs in: calls that run are canceled, of the others only what would be on disk stays.
 // What goes on since that began stays, too.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
@@ -125,6 +126,25 @@ func TestAnotherUserSignsIn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnotherUserAfterAll: a sign-in that is canceled once it is through has happened.
+func TestAnotherUserAfterAll(t *testing.T) {
+	t.Parallel()
+	play(t, setting{session: known()}, func(s *stage) {
+		s.account()
+		s.press("esc")
+		s.session.calls = nil
+		s.choose("scope")
+		s.session.next = client.Identity{Server: s.session.identity.Server, Issuer: "https://auth.example.com", UserID: "1", Username: "other"}
+		s.press("s")
+		s.session.signIns <- nil
+		synctest.Wait()
+		s.press("esc")
+		s.see("The sign-in was canceled", "other")
+		s.press("esc", "4", "G", "enter")
+		s.see("results are not kept")
+	})
 }
 
 func TestUnfinishedSignOut(t *testing.T) {

@@ -121,7 +121,8 @@ func (s *stage) useless(b key.Binding, works map[string]bool) {
 	some := false
 	for _, name := range b.Keys() {
 		some = some || works[name]
-		if !works[name] && !slices.Contains(ways, name) && !(s.m.InField() && len(name) == 1) {
+		typed := s.m.InField() && len(name) == 1
+		if !works[name] && !typed && !slices.Contains(ways, name) {
 			s.t.Errorf("%s does nothing, and is shown: %s", name, b.Help().Desc)
 		}
 	}

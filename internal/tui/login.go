@@ -94,20 +94,19 @@ func forScopes(scopes []string) string {
 
 func (m *model) gotSignedIn(msg signedInMsg) tea.Cmd {
 	l := m.login
-	if l == nil || !l.job.done(msg.id) {
+	switch {
+	case l == nil || !l.job.done(msg.id):
+		if msg.err == nil { // it was canceled too late
+			return m.become(msg.identity, m.clock)
+		}
 		return nil
-	}
-	before := m.identity.UserID
-	m.identity = msg.identity
-	if msg.err != nil {
+	case msg.err != nil:
+		m.identity = msg.identity
 		m.loginFailed("The sign-in failed", msg.err)
 		return nil
 	}
 	m.login = nil
-	var fresh tea.Cmd
-	if before != "" && m.identity.UserID != before {
-		fresh = m.forgetAccount(l.job.began)
-	}
+	fresh := m.become(msg.identity, l.job.began)
 	m.note(tonePlain, "signed in as "+who(m.identity))
 	m.notice = "signed in as " + who(m.identity)
 	if c := l.again; c != nil {
