@@ -44,14 +44,8 @@ func (s *signer) answer(ctx context.Context, op *operation, ch *challenge) error
 		return &Error{Kind: KindAuth, Message: s.server + " does not accept the given access token", Hint: "get a new one, or unset MCPDISCORD_TOKEN", Err: ch}
 	case s.cfg.given() && ch.status == http.StatusUnauthorized:
 		return &Error{Kind: KindAuth, Message: s.server + " does not accept the given Authorization header", Hint: "give another one, or none to sign in", Err: ch}
-	case ch.status == http.StatusForbidden && ch.code != "insufficient_scope":
-		message := s.server + " refuses this request (403)"
-		if ch.text != "" {
-			message += ": " + ch.text
-		}
-		return &Error{Kind: KindAuth, Message: message, Hint: "a new sign-in does not help, unless it is with another account", Err: ch}
-	case s.cfg.given():
-		return s.missingScopes(ch)
+	case ch.status == http.StatusForbidden && (s.cfg.given() || ch.code != "insufficient_scope"):
+		return s.forbidden(ch)
 	case op.answers > maxAnswers:
 		return &Error{Kind: KindAuth, Message: s.server + " keeps refusing a sign-in that just succeeded", Err: ch}
 	case bearer != "" && bearer != ch.bearer:
@@ -113,6 +107,18 @@ func (s *signer) signedOut(session *tokencache.Session) error {
 		message = "the sign-in to " + s.server + " has ended"
 	}
 	return &Error{Kind: KindAuth, Message: message, Hint: "run {program} connect " + s.server, SignIn: true}
+}
+
+// forbidden is the error for a request that is not allowed.
+func (s *signer) forbidden(ch *challenge) error {
+	if ch.code == "insufficient_scope" {
+		return s.missingScopes(ch)
+	}
+	message := s.server + " refuses this request (403)"
+	if ch.text != "" {
+		message += ": " + ch.text
+	}
+	return &Error{Kind: KindAuth, Message: message, Hint: "a new sign-in does not help, unless it is with another account", Err: ch}
 }
 
 // missingScopes is the error for a request that needs more than was granted.

@@ -239,7 +239,6 @@ func (c *Conn) once(ctx context.Context, limit time.Duration, send send) (*trace
 	ctx, end := c.operations.begin(ctx, limit, sent)
 	defer end()
 	session, err := c.connected(withTrace(ctx, watch))
-	watch.end()
 	if err != nil || send == nil {
 		return watch, timely(ctx, err)
 	}
@@ -327,7 +326,7 @@ func (h *handler) TokenSource(context.Context) (oauth2.TokenSource, error) {
 // the request.
 func (h *handler) Authorize(_ context.Context, req *http.Request, resp *http.Response) error {
 	ch := challenged(req, resp)
-	traceOf(req.Context()).stop(ch)
+	traceOf(req).stop(ch)
 	return ch
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
@@ -44,4 +45,99 @@ func TestServerAsksForEver(t *testing.T) {
 	}
 	defer conn.Close()
 	poll(t, func() bool { return answered.Load() == most })
+}
+
+// TestStreamThatAlwaysEnds is no reason for a loop, however short a pause its
+// server asks for.
+func TestStreamThatAlwaysEnds(t *testing.T) {
+	t.Parallel()
+	s := newStreams(t)
+	s.get = func(w http.ResponseWriter, _ *http.Request) {
+		event(w, "retry: 1\ndata:\n\n")
+		<-time.After(5 * time.Millisecond)
+	}
+	conn, err := client.Connect(t.Context(), client.Config{Server: s.URL, Elicit: agree})
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	defer conn.Close()
+	<-time.After(700 * time.Millisecond)
+	if streams := len(s.seen()); streams > 3 {
+		t.Errorf("%d streams were asked for", streams)
+	}
+}
+
+// TestBusyAtFirst: a server that cannot be heard when a session begins may be later.
+func TestBusyAtFirst(t *testing.T) {
+	t.Parallel()
+	s := newStreams(t)
+	var asked atomic.Int32
+	s.get = func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		event(w, `data: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`+"\n\n")
+		<-r.Context().Done()
+	}
+	heard := make(chan client.News, 100)
+	conn, err := client.Connect(t.Context(), client.Config{Server: s.URL, Heard: func(n client.News) { heard <- n }})
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	defer conn.Close()
+	want(t, "heard", (<-heard).Kind, client.NewsTools)
+}
+
+// TestSignedOutStream: a stream that is opened again is nobody's after a sign-out,
+// even where the session takes long to end.
+func TestSignedOutStream(t *testing.T) {
+	t.Parallel()
+	c, conn := newChanging(t, false)
+	var out atomic.Bool
+	opened, seen := make(chan string, 100), make(chan struct{})
+	defer close(seen)
+	c.set(func() {
+		c.on["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
+			switch r.Method {
+			case http.MethodGet:
+				if out.Load() {
+					opened <- r.Header.Get("Authorization")
+				}
+				w.WriteHeader(http.StatusServiceUnavailable)
+			case http.MethodDelete:
+				<-seen
+			}
+		}
+	})
+	c.CloseClientConnections()
+	c.hear(t, "the cut", func(n client.News) bool { return n.Kind == client.NewsCut }, func() {})
+	if err := conn.SignOut(t.Context()); err != nil {
+		t.Fatal(explain(err))
+	}
+	out.Store(true)
+	want(t, "token", <-opened, "")
+}
+
+// TestUnheard: the user learns why a server does not tell any more.
+func TestUnheard(t *testing.T) {
+	t.Parallel()
+	for status, words := range map[int]string{http.StatusNotFound: "HTTP status 404", http.StatusForbidden: "refuses this request (403)"} {
+		t.Run(words, func(t *testing.T) {
+			t.Parallel()
+			c, conn := newChanging(t, true)
+			subscribe(t, conn)
+			c.answer(func(w http.ResponseWriter, method string) bool {
+				if method == "POST subscriptions/listen" {
+					w.WriteHeader(status)
+				}
+				return method == "POST subscriptions/listen"
+			})
+			c.CloseClientConnections()
+			news := c.hear(t, "the refusal", func(n client.News) bool { return n.Kind == client.NewsUnwatched }, func() {})
+			if !strings.Contains(news.Err.Error(), words) {
+				t.Error(explain(news.Err))
+			}
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -116,10 +117,11 @@ func (s *standing) response() *http.Response {
 
 // send asks for the stream.
 func (s *standing) send() (*http.Response, error) {
-	if bearer := s.conn.signer.bearer(); bearer != "" {
-		s.req.Header.Set("Authorization", "Bearer "+bearer) // that of the SDK's request may have ended since
-	}
 	req := s.req.Clone(s.req.Context())
+	req.Header.Del("Authorization") // that of the SDK's request may have ended since, or be that of who signed out
+	if bearer := s.conn.signer.bearer(); bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
 	if s.req.GetBody != nil {
 		body, err := s.req.GetBody()
 		if err != nil {
@@ -140,7 +142,7 @@ func (s *standing) begin() {
 	switch {
 	case err == nil && streams(resp):
 		s.take(resp)
-	case !s.listens:
+	case !s.listens && !later(resp, err):
 		closeBody(resp)
 		s.over = true
 	case err != nil && s.wanted != nil:
@@ -151,6 +153,15 @@ func (s *standing) begin() {
 	default:
 		closeBody(resp)
 	}
+}
+
+// later says whether a session of an older generation may have a stream yet. Most
+// servers that have none are not busy.
+func later(resp *http.Response, err error) bool {
+	if err != nil {
+		return !errors.Is(err, errRedirect)
+	}
+	return unavailableStatus(resp.StatusCode)
 }
 
 // passes says whether a status speaks of now, and not of the stream.
@@ -287,7 +298,7 @@ func (s *standing) cut(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	if time.Since(s.began) > s.at.pause() {
+	if time.Since(s.began) > max(s.at.pause(), reconnectSoon) { // or a short retry would be a loop
 		s.at.fails = 0
 	}
 	s.conn.tell(News{Kind: NewsCut})
@@ -331,10 +342,10 @@ func (s *standing) reopen(ctx context.Context) {
 func (s *standing) refuse(err error) {
 	s.shut()
 	s.over = true
-	if s.answer(err) {
+	if s.answer(err) || s.req.Context().Err() != nil {
 		return
 	}
-	s.conn.signer.log.Info("does not hear the server any more", "server", s.conn.signer.server, "reason", err.Error())
+	s.conn.signer.log.Info("does not hear the server any more", "server", s.conn.signer.server, "reason", brief(err.Error()))
 	for _, uri := range s.topics.URIs {
 		s.conn.unwatched(uri, err)
 	}
@@ -347,7 +358,7 @@ func (s *standing) refuse(err error) {
 func (s *standing) refusal(resp *http.Response) error {
 	defer closeBody(resp)
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
-		return challenged(s.req, resp)
+		return challenged(resp.Request, resp)
 	}
 	if s.wanted != nil {
 		s.wanted.watch.saw(resp) // its status
@@ -362,5 +373,9 @@ func (s *standing) refusal(resp *http.Response) error {
 	case resp.StatusCode == http.StatusOK:
 		return &Error{Kind: KindFailure, Message: errUntold.Error(), Err: errUntold}
 	}
-	return &statusError{resp.StatusCode}
+	status := &statusError{resp.StatusCode}
+	if passes(resp.StatusCode) {
+		return status
+	}
+	return &Error{Kind: KindFailure, Message: fmt.Sprintf("%s does not tell when it changes (%s)", s.conn.signer.server, status), Err: status}
 }

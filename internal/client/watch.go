@@ -153,6 +153,10 @@ func (c *Conn) unwatched(uri string, why error) {
 	}
 	ctx := context.Background()
 	_ = session.Unsubscribe(ctx, &mcp.UnsubscribeParams{URI: uri}) // sends nothing in this generation
+	var ch *challenge
+	if errors.As(why, &ch) {
+		why = c.signer.forbidden(ch)
+	}
 	c.tell(News{Kind: NewsUnwatched, URI: uri, Err: c.explain(ctx, why, &trace{})})
 }
 

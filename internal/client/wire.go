@@ -45,7 +45,6 @@ type trace struct {
 	broken   bool          // an answer broke off
 	opening  bool          // a session is being made
 	greeted  bool          // the older generation's handshake was begun
-	ended    bool          // its operation is over, though contexts still have it
 }
 
 type traceKey struct{}
@@ -55,24 +54,14 @@ func withTrace(ctx context.Context, t *trace) context.Context {
 }
 
 // traceOf is who watches a request. What nobody does has a trace of its own, for
-// the bounds: a session of an older generation answers the server's questions in
-// a context that has the trace of whoever began the session.
-func traceOf(ctx context.Context) *trace {
-	if watch, _ := ctx.Value(traceKey{}).(*trace); watch != nil {
-		watch.mu.Lock()
-		defer watch.mu.Unlock()
-		if !watch.ended {
-			return watch
-		}
+// the bounds: so do answers to the server, which a session of an older generation
+// gives in the context of whoever makes it, or made it long ago.
+func traceOf(req *http.Request) *trace {
+	watch, _ := req.Context().Value(traceKey{}).(*trace)
+	if watch == nil || watch.opening && methodOf(req) == "" {
+		return &trace{}
 	}
-	return &trace{}
-}
-
-// end makes what follows in the context of the operation none of its own.
-func (t *trace) end() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.ended = true
+	return watch
 }
 
 // tap is the transport of the MCP session. It belongs to whoever put a trace
@@ -87,7 +76,7 @@ type tap struct {
 func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context()) // RoundTrippers do not touch what they are given
 	req.Header.Set("User-Agent", t.userAgent)
-	watch := traceOf(req.Context())
+	watch := traceOf(req)
 	switch {
 	case req.Method == http.MethodGet:
 		return t.get(req, watch)
