@@ -77,8 +77,12 @@ func inWords(err error) error {
 		return errors.New("not saved: you may not write there")
 	}
 	var path *fs.PathError
-	if errors.As(err, &path) {
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
 		err = path.Err
+	case errors.As(err, &link):
+		err = link.Err
 	}
 	return fmt.Errorf("not saved: %w", err)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 	"github.com/mcpdiscord/mcpdiscord/internal/tui"
 )
@@ -173,5 +175,36 @@ func TestPager(t *testing.T) {
 	}
 	if _, err := tui.Page([]string{"no-such-pager-here"}, "x"); err == nil || !strings.HasPrefix(err.Error(), "starting the pager no-such-pager-here: ") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestSaveThatWasLeft: what comes of a save after its field was left says so, and is not taken for
+// the outcome of the next one.
+func TestSaveThatWasLeft(t *testing.T) {
+	t.Parallel()
+	there := filepath.Join(t.TempDir(), "there")
+	if err := os.WriteFile(there, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, next := range []string{"", "s"} { // nothing, or another save
+		open(t, func(s *stage) {
+			s.send(tea.WindowSizeMsg{Width: 200, Height: 24})
+			s.choose("text")
+			s.press("s", "ctrl+u")
+			s.send(tea.PasteMsg{Content: there})
+			s.send(keyNamed("enter"))
+			s.send(keyNamed("esc")) // before the outcome
+			if next != "" {
+				s.send(keyNamed(next))
+			}
+			s.settle()
+			s.see("not saved: there is " + there + " already")
+			if strings.Contains(s.frame(), "enter again replaces it") {
+				t.Errorf("the next save would replace it:\n%s", s.frame())
+			}
+		})
+	}
+	if text, err := os.ReadFile(there); err != nil || string(text) != "mine" {
+		t.Errorf("%q, %v", text, err)
 	}
 }

@@ -131,8 +131,11 @@ func (v *viewer) submitSave() action {
 // saved takes the outcome of actSave, and gives the words for it.
 func (v *viewer) saved(outcome savedFile) (notice string) {
 	f := v.strip
-	if f == nil || f.purpose != forSave {
-		if outcome.err != nil {
+	if f == nil || !f.busy || f.job.path != outcome.path { // that field was left
+		switch {
+		case outcome.exists:
+			return "not saved: there is " + oneLine(outcome.path, 200) + " already"
+		case outcome.err != nil:
 			return outcome.err.Error()
 		}
 		return "saved " + oneLine(outcome.path, 200)
