@@ -125,7 +125,7 @@ func (sh *sheet) foot() []string {
 		if !sh.f.strict {
 			why += "; ctrl+s again sends it"
 		}
-		for _, row := range head(sh.c, wrap(sh.c, why, sh.w-4), max(1, sh.h/4), sh.w-4) {
+		for _, row := range head(sh.c, wrap(sh.c, why, sh.w-4), max(2, sh.h/4), sh.w-4) {
 			rows = append(rows, "   "+sh.t.bad.Render(row))
 		}
 	}
