@@ -23,7 +23,26 @@ func (c *Conn) SignIn(ctx context.Context, scopes []string) error {
 	if len(scopes) > 0 && ch.bearer != "" {
 		ch.status, ch.code = http.StatusForbidden, "insufficient_scope"
 	}
-	return s.signIn(ctx, s.begin(), ch)
+	before := s.current()
+	if err := s.signIn(ctx, s.begin(), ch); err != nil {
+		return err
+	}
+	if now := s.current(); before != nil && now != nil && before.User.ID != now.User.ID {
+		c.leave()
+	}
+	return nil
+}
+
+// leave ends what was somebody else's: the session, with its streams, and what
+// is watched.
+func (c *Conn) leave() {
+	c.mu.Lock()
+	session := c.session
+	clear(c.watched)
+	c.mu.Unlock()
+	if session != nil {
+		c.lose(session)
+	}
 }
 
 // Renew gets a new access token, though the one that there is may be good.
@@ -62,12 +81,7 @@ func (c *Conn) SignOut(ctx context.Context) error {
 		return err
 	}
 	s.adopt(left)
-	c.mu.Lock()
-	session := c.session
-	c.mu.Unlock()
-	if session != nil {
-		c.lose(session) // it was the user's
-	}
+	c.leave()
 	return told
 }
 

@@ -27,7 +27,8 @@ type Conn struct {
 	connecting chan struct{}
 	// watching is held by the one goroutine that changes what is watched.
 	watching chan struct{}
-	closed   chan struct{} // closed by Close
+	life     context.Context // ended by Close, with die
+	die      context.CancelFunc
 	// closers are the sessions that are being closed.
 	closers    sync.WaitGroup
 	operations operations
@@ -75,11 +76,11 @@ func newConn(cfg Config) (*Conn, error) {
 		spoken:     s.cfg.Protocol,
 		connecting: make(chan struct{}, 1),
 		watching:   make(chan struct{}, 1),
-		closed:     make(chan struct{}),
 		woken:      make(chan struct{}),
 		watched:    map[string]*mcp.ClientSession{},
 		schemas:    map[string]schemas{},
 	}
+	c.life, c.die = context.WithCancel(context.Background())
 	c.client = mcp.NewClient(&mcp.Implementation{Name: "mcpdiscord", Version: s.cfg.Version}, c.clientOptions())
 	tapping := *s.mcp
 	tapping.Transport = &tap{conn: c, base: s.mcp.Transport, userAgent: userAgent(s.cfg.Version)}
@@ -109,16 +110,12 @@ func (c *Conn) start(ctx context.Context) error {
 	return s.answer(ctx, s.begin(), more)
 }
 
-// Close ends the session. The sign-in is kept.
+// Close ends the session, and what is under way in it. The sign-in is kept.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	session := c.session
 	c.session = nil
-	select {
-	case <-c.closed:
-	default:
-		close(c.closed)
-	}
+	c.die()
 	c.mu.Unlock()
 	if session != nil {
 		_ = session.Close()
@@ -280,11 +277,19 @@ func (c *Conn) connected(ctx context.Context) (*mcp.ClientSession, error) {
 	if session != nil {
 		return session, nil
 	}
+	if c.life.Err() != nil {
+		return nil, errClosed
+	}
 	session, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
+	if c.life.Err() != nil { // meanwhile
+		c.mu.Unlock()
+		_ = session.Close()
+		return nil, errClosed
+	}
 	c.session = session
 	c.behind = c.version != "" // there was another one
 	result := session.InitializeResult()
@@ -297,6 +302,9 @@ func (c *Conn) connected(ctx context.Context) (*mcp.ClientSession, error) {
 	}
 	return session, nil
 }
+
+// errClosed is the error for what is asked of a Conn after its Close.
+var errClosed = &Error{Kind: KindInterrupted, Message: "the connection was closed"}
 
 // lose forgets a dead session.
 func (c *Conn) lose(dead *mcp.ClientSession) {

@@ -37,6 +37,7 @@ type fake struct {
 	on       map[string]http.HandlerFunc
 	lifetime int    // of access tokens, in seconds
 	rotate   bool   // issue refresh tokens
+	user     string // who signs in
 	deny     bool   // at /authorize
 	denial   string // the words of it
 	reused   int    // how often a spent refresh token came
@@ -51,7 +52,7 @@ func newFake(t *testing.T) *fake {
 	f := &fake{
 		clients: map[string]string{}, codes: map[string]url.Values{}, access: map[string][]string{},
 		refresh: map[string]string{}, spent: map[string]bool{}, hits: map[string]int{}, forms: map[string][]url.Values{},
-		on: map[string]http.HandlerFunc{}, lifetime: 3600, rotate: true,
+		on: map[string]http.HandlerFunc{}, lifetime: 3600, rotate: true, user: "80351110224678912",
 		need: map[string]string{"list_guilds": "guilds"}, meta: map[string]any{}, prm: map[string]any{},
 	}
 	f.mcp = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return testServer() },
@@ -230,7 +231,7 @@ func (f *fake) token(w http.ResponseWriter, r *http.Request, form url.Values) {
 	}
 	answer := map[string]any{
 		"access_token": "access-" + rand.Text(), "token_type": "Bearer", "expires_in": f.lifetime, "scope": scope,
-		"discord_user": map[string]string{"id": "80351110224678912", "username": "nelly", "global_name": "Nelly"},
+		"discord_user": map[string]string{"id": f.user, "username": "nelly", "global_name": "Nelly"},
 	}
 	f.access[answer["access_token"].(string)] = strings.Fields(scope)
 	if f.rotate {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
 	"github.com/mcpdiscord/mcpdiscord/internal/client"
 )
 
@@ -138,6 +140,86 @@ func TestUnheard(t *testing.T) {
 			if !strings.Contains(news.Err.Error(), words) {
 				t.Error(explain(news.Err))
 			}
+		})
+	}
+}
+
+// TestClosedMeanwhile: a session that is being made when its connection is closed
+// is ended, and none is made afterwards.
+func TestClosedMeanwhile(t *testing.T) {
+	t.Parallel()
+	c, conn := newChanging(t, false)
+	greets, goOn := make(chan struct{}, 10), make(chan struct{})
+	var deleted atomic.Int32
+	c.answer(func(_ http.ResponseWriter, method string) bool {
+		switch method {
+		case "POST initialize":
+			greets <- struct{}{}
+			<-goOn
+		case "DELETE ":
+			deleted.Add(1)
+		}
+		return false
+	})
+	c.restart()
+	done := make(chan error, 1)
+	go func() {
+		err := conn.Ping(t.Context())
+		for err != nil && len(greets) == 0 { // the cut was not noticed before
+			err = conn.Ping(t.Context())
+		}
+		done <- err
+	}()
+	poll(t, func() bool { return len(greets) > 0 })
+	before := deleted.Load()
+	_ = conn.Close()
+	close(goOn)
+	wantKind(t, <-done, client.KindInterrupted)
+	poll(t, func() bool { return deleted.Load() > before })
+	wantKind(t, conn.Ping(t.Context()), client.KindInterrupted)
+	want(t, "sessions", len(greets), 1)
+}
+
+// TestLeftBehind: neither a sign-out nor a sign-in as another user leaves anything
+// that the former one watched, nor the session in which he did.
+func TestLeftBehind(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(*testing.T, *changing, *client.Conn) error{
+		"out": func(t *testing.T, _ *changing, conn *client.Conn) error {
+			t.Helper()
+			if err := conn.SignOut(t.Context()); err != nil {
+				return err
+			}
+			return conn.SignIn(t.Context(), nil)
+		},
+		"another": func(t *testing.T, c *changing, conn *client.Conn) error {
+			t.Helper()
+			c.set(func() { c.user = "1" })
+			return conn.SignIn(t.Context(), nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBoth(t, func(t *testing.T, c *changing, conn *client.Conn) {
+				subscribe(t, conn)
+				c.hear(t, "the change", changed, c.changes(t))
+				if err := leave(t, c, conn); err != nil {
+					t.Fatal(explain(err))
+				}
+				poll(t, func() bool { return conn.Ping(t.Context()) == nil })
+				c.server.AddTool(&mcp.Tool{Name: "second", InputSchema: map[string]any{"type": "object"}}, nothing)
+				c.hear(t, "the tools", func(n client.News) bool { return n.Kind == client.NewsTools }, func() {})
+				subscribe(t, conn) // is not there already
+				c.hear(t, "the change afterwards", func(n client.News) bool {
+					if missed(n) {
+						t.Error("it was watched again")
+					}
+					return changed(n)
+				}, c.changes(t))
+				if watched := c.had(); strings.Count(watched, "+") != 2 {
+					t.Errorf("the server had %s", watched)
+				}
+			})
 		})
 	}
 }

@@ -39,7 +39,7 @@ type News struct {
 
 // tell gives news to whoever hears them.
 func (c *Conn) tell(news News) {
-	if hear := c.signer.cfg.Heard; hear != nil {
+	if hear := c.signer.cfg.Heard; hear != nil && c.life.Err() == nil {
 		hear(news)
 	}
 }

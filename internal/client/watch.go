@@ -194,21 +194,13 @@ func (c *Conn) rest(ctx context.Context, d time.Duration) error {
 // catchUp watches in a session that was made anew what was watched before, and
 // tells what may have been missed.
 func (c *Conn) catchUp(session *mcp.ClientSession) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		select {
-		case <-c.closed:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	ctx := c.life
 	if c.alone(ctx) != nil {
 		return
 	}
 	defer func() { <-c.watching }()
 	c.mu.Lock()
-	before, told := maps.Clone(c.watched), c.told == session
+	before, told := slices.Sorted(maps.Keys(c.watched)), c.told == session
 	c.told = session
 	c.mu.Unlock()
 	for _, kind := range lists(session).kinds() {
@@ -216,8 +208,11 @@ func (c *Conn) catchUp(session *mcp.ClientSession) {
 			c.tell(News{Kind: kind})
 		}
 	}
-	for _, uri := range slices.Sorted(maps.Keys(before)) {
-		if before[uri] == session {
+	for _, uri := range before {
+		c.mu.Lock()
+		on, still := c.watched[uri]
+		c.mu.Unlock()
+		if !still || on == session {
 			continue
 		}
 		err := c.subscribe(ctx, uri)
