@@ -174,6 +174,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, cmd
 }
 
+// take takes what the terminal or its user says; the rest are answers of commands.
 func (m *model) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -197,6 +198,14 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.wheel(msg)
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
+	default:
+		return m.takeAnswer(msg)
+	}
+	return nil
+}
+
+func (m *model) takeAnswer(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
 	case itemsMsg:
 		return m.gotItems(msg)
 	case resultMsg:

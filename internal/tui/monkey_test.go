@@ -32,7 +32,7 @@ var monkeyKeys = []string{
 	"enter", "enter", "enter", "esc", "esc", "up", "down", "down", "tab", "left", "right", "pgup", "pgdown", "G", "g", "space",
 	"1", "2", "3", "4", "5", "6", "/", "b", "e", "r", "s", "o", "y", "n", "t", "w", "x", "p", "?", "f1", "+", "-", "N", "Y", "c",
 	"ctrl+p", "ctrl+s", "ctrl+t", "ctrl+n", "ctrl+x", "ctrl+u", "ctrl+y", "ctrl+r", "ctrl+j", "ctrl+w", "backspace", "a", "日",
-	"home", "end", "alt+enter", "alt+x", "shift+tab",
+	"home", "end", "alt+enter", "alt+x", "shift+tab", "ctrl+c",
 }
 
 // monkeyWays lead to where one comes by chance alone too seldom.
@@ -40,6 +40,8 @@ var monkeyWays = []string{
 	"esc esc 5 o y", "esc esc 5 s", "esc esc 1 s", "esc esc 5 G enter", "esc esc 6 enter /", "esc esc 4 enter", "esc esc 2 enter", "esc esc 3 enter",
 	"ctrl+p type:slow enter", "ctrl+p type:form enter", "ctrl+p type:address enter", "ctrl+p type:sure enter", "ctrl+p type:later enter",
 	"ctrl+p type:members enter", "ctrl+p type:fields enter", "ctrl+p type:everything enter", "ctrl+p type:secret enter", "ctrl+p type:scope enter s",
+	"ctrl+p type:members enter t right right / type:a enter n down left", "ctrl+p type:members enter x", "ctrl+p type:talk enter",
+	"pgdown pgdown ctrl+n ctrl+n", "pgdown pgdown pgdown enter type:{ enter up up",
 	"ctrl+p type:text enter", "ctrl+p type:refuse enter", "ctrl+p type:delete enter type:x enter", "ctrl+p type:hostile enter", "ctrl+p type:links enter",
 }
 
@@ -59,7 +61,7 @@ var monkeyNews = []client.News{
 func monkeySession() *session {
 	s := known()
 	s.tools = append(tools(), asking.tools...)
-	s.tools = append(s.tools, client.Tool{Name: "members"}, client.Tool{Name: "refuse"}, client.Tool{Name: "links"},
+	s.tools = append(s.tools, client.Tool{Name: "members"}, client.Tool{Name: "refuse"}, client.Tool{Name: "links"}, client.Tool{Name: "talk"},
 		client.Tool{Name: "fields", InputSchema: json.RawMessage(kindsOfFields)})
 	s.resources, s.templates, s.prompts, s.linked = resources(), templates(), prompts(), true
 	return s
@@ -129,9 +131,7 @@ func (k *monkey) act() {
 	case deed < 18:
 		k.send(keyNamed(monkeyKeys[k.roll(len(monkeyKeys))]))
 	case deed < 20:
-		if msg, ok := chord(keyboard()[k.roll(len(keyboard()))]); ok {
-			k.send(msg)
-		}
+		k.send(chordOf(keyboard()[k.roll(len(keyboard()))]))
 	case deed == 20:
 		k.send(tea.PasteMsg{Content: k.pick("x", "two\nlines", "{\"a\": [1, {}]}", "日本 \u202e\x1b[2J", strings.Repeat("long ", 300), "slow", "form", notes)})
 	case deed < 24:
