@@ -184,6 +184,8 @@ func (m *model) pressAddress(msg tea.KeyPressMsg) tea.Cmd {
 		m.reply(q, client.Answer{Action: client.Accept}, "")
 		m.note(tonePlain, "opening "+q.url)
 		return openAddress(m.openURL, q.asked.URL)
+	case key.Matches(msg, k.copyURL) && q.url != q.asked.URL:
+		m.notice = "not copied: the address is too long, or has what cannot be seen"
 	case key.Matches(msg, k.copyURL):
 		m.notice = "copied the address"
 		return tea.SetClipboard(q.url)

@@ -28,6 +28,8 @@ var elicitations = map[string]client.Elicitation{
 		Message: "Where?", Schema: json.RawMessage(`{"type":"object","properties":{"guild":{"type":"string"}},"required":["guild"]}`),
 	},
 	"older":   {Message: "Who am I?"},
+	"endless": {Message: "Pay there.", URL: "https://pay.example.com/" + strings.Repeat("x", 9000), Host: "pay.example.com"},
+	"unseen":  {Message: "Pay there.", URL: "https://pay.example.com/\u202e", Host: "pay.example.com"},
 	"refused": {Message: "Look here.", URL: "file:///etc/passwd", Refused: errors.New("only https")},
 }
 
@@ -259,4 +261,19 @@ func TestPaletteOfWhatIsOver(t *testing.T) {
 		s.press("enter")
 		s.see("Thanks: decline")
 	})
+}
+
+// TestAddressIsCopiedWhole: or not at all.
+func TestAddressIsCopiedWhole(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"endless", "unseen"} {
+		play(t, setting{session: &session{tools: []client.Tool{{Name: name}}}}, func(s *stage) {
+			s.settle()
+			s.press("enter")
+			if _, cmd := s.m.Update(keyNamed("c")); cmd != nil {
+				t.Errorf("copied %v", cmd())
+			}
+			s.see("not copied", "It leads to pay.example.com")
+		})
+	}
 }
