@@ -145,26 +145,31 @@ func (m *model) edit(c *call) tea.Cmd {
 	return nil
 }
 
-// current is the item of a call as the server lists it now. Of an earlier run's tool nothing else
-// is known; the rest can be done without a list.
-func (m *model) current(c *call) *item {
+// itemOf is the item of a call as the server lists it now. Of an earlier run's tool nothing else is
+// known, so that it may be nil; the rest can be done without a list.
+func (m *model) itemOf(c *call) *item {
 	if !c.past {
 		return c.item
 	}
 	pane := map[itemKind]paneID{itemTool: paneTools, itemResource: paneResources, itemTemplate: paneResources, itemPrompt: panePrompts}
-	l := m.listAt(pane[c.item.kind])
-	if it := l.find(c.item); it != nil {
-		return it
-	}
-	switch {
-	case c.item.kind != itemTool:
+	it := m.listAt(pane[c.item.kind]).find(c.item)
+	if it == nil && c.item.kind != itemTool {
 		return c.item
-	case !l.loaded:
+	}
+	return it
+}
+
+// current is itemOf, and says why it is nil.
+func (m *model) current(c *call) *item {
+	it := m.itemOf(c)
+	switch {
+	case it != nil:
+	case !m.tools.loaded:
 		m.notice = "the tools are not loaded yet"
 	default:
 		m.notice = "this server has no tool " + c.item.name + " any more"
 	}
-	return nil
+	return it
 }
 
 // forget drops the oldest entries that nobody looks at.

@@ -146,9 +146,9 @@ func (m *model) callHints(c *call) []key.Binding {
 	return append(slices.Insert(own, 1, back, k.again), m.editHint(c)...)
 }
 
-// editHint is the key that edits a call, if it has arguments.
+// editHint is the key that edits a call, if it can have arguments.
 func (m *model) editHint(c *call) []key.Binding {
-	if len(c.item.shape.fields) == 0 && !c.past {
+	if it := m.itemOf(c); it == nil || len(it.shape.fields) == 0 {
 		return nil
 	}
 	return []key.Binding{m.keys.edit}

@@ -68,6 +68,10 @@ var paneScenes = []scene{
 		s.settle()
 		s.press("4", "enter")
 	}},
+	{name: "history past call without arguments", session: &session{tools: tools()}, history: past, act: func(s *stage) {
+		s.settle()
+		s.press("4", "G", "enter")
+	}},
 	{name: "history past secret", session: &session{tools: tools()}, history: past, act: func(s *stage) {
 		s.settle()
 		s.press("4", "r")
