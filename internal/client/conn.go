@@ -118,7 +118,7 @@ func (c *Conn) Close() error {
 	c.die()
 	c.mu.Unlock()
 	if session != nil {
-		_ = session.Close()
+		c.operations.end(session)
 	}
 	c.closers.Wait()
 	c.signer.done()
@@ -287,7 +287,7 @@ func (c *Conn) connected(ctx context.Context) (*mcp.ClientSession, error) {
 	c.mu.Lock()
 	if c.life.Err() != nil { // meanwhile
 		c.mu.Unlock()
-		_ = session.Close()
+		c.operations.end(session)
 		return nil, errClosed
 	}
 	c.session = session
@@ -312,7 +312,7 @@ func (c *Conn) lose(dead *mcp.ClientSession) {
 	defer c.mu.Unlock()
 	if c.session == dead {
 		c.session = nil
-		c.closers.Go(func() { _ = dead.Close() })
+		c.closers.Go(func() { c.operations.end(dead) })
 	}
 }
 

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 
@@ -69,12 +67,16 @@ func (c *Conn) clientOptions() *mcp.ClientOptions {
 
 // elicit answers the server's question, in every generation of the protocol:
 // as a request within the answer to a call, and as a result that wants input.
-// No clock runs meanwhile.
+// No clock runs meanwhile. A question ends with its call, and with its session.
 func (c *Conn) elicit(ctx context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
-	defer c.operations.pause()()
-	asker, schema := c.operations.asker(ctx, req.Params)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	resume, err := c.operations.pause(&asking{req.Session, cancel})
+	if err != nil {
+		return nil, err
+	}
+	defer resume()
+	asker, schema := c.operations.asker(ctx, req.Params)
 	defer context.AfterFunc(asker, cancel)()
 	answer, err := c.signer.cfg.Elicit(asked{ctx, asker}, c.elicitation(req.Params, schema))
 	if err != nil {
@@ -151,8 +153,9 @@ func (c *Conn) openFirst(ctx context.Context, data json.RawMessage) error {
 // clock. The clocks stand while the user is asked something.
 type operations struct {
 	mu      sync.Mutex
-	asking  int
+	asking  map[*asking]bool
 	running map[*operating]bool
+	over    map[*mcp.ClientSession]bool // is being closed
 }
 
 type operating struct {
@@ -169,7 +172,7 @@ func (o *operations) begin(ctx context.Context, limit time.Duration, watch *trac
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	it := &operating{ctx, time.AfterFunc(limit, func() { cancel(errCallTimeout) }), limit, watch}
-	if o.asking > 0 {
+	if len(o.asking) > 0 {
 		it.clock.Stop()
 	}
 	if o.running == nil {
@@ -185,24 +188,63 @@ func (o *operations) begin(ctx context.Context, limit time.Duration, watch *trac
 	}
 }
 
+// maxQuestions bounds how many questions wait for their answers.
+const maxQuestions = 32
+
+var errTooManyQuestions = errors.New("too many questions at once")
+
+// asking is a question that waits for its answer.
+type asking struct {
+	session *mcp.ClientSession // nil: it belongs to an operation alone
+	cancel  context.CancelFunc
+}
+
 // pause stops the clocks; resume winds them up again.
-func (o *operations) pause() (resume func()) {
+func (o *operations) pause(q *asking) (resume func(), err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.asking++
+	switch {
+	case len(o.asking) >= maxQuestions:
+		return nil, errTooManyQuestions
+	case o.over[q.session]:
+		return nil, errClosed
+	}
+	if o.asking == nil {
+		o.asking = map[*asking]bool{}
+	}
+	o.asking[q] = true
 	for it := range o.running {
 		it.clock.Stop()
 	}
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if o.asking--; o.asking > 0 {
+		if delete(o.asking, q); len(o.asking) > 0 {
 			return
 		}
 		for it := range o.running {
 			it.clock.Reset(it.limit)
 		}
+	}, nil
+}
+
+// end closes a session. The SDK waits for its questions, so they end first.
+func (o *operations) end(session *mcp.ClientSession) {
+	o.mu.Lock()
+	if o.over == nil {
+		o.over = map[*mcp.ClientSession]bool{}
 	}
+	o.over[session] = true
+	for q := range o.asking {
+		if q.session == session {
+			q.cancel()
+		}
+	}
+	o.mu.Unlock()
+	_ = session.Close()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.over, session)
 }
 
 // asker finds the operation that a question belongs to, as far as its context and
@@ -221,6 +263,7 @@ func (o *operations) asker(ctx context.Context, p *mcp.ElicitParams) (of context
 		}
 		if found, here := it.watch.question(p); here {
 			of, schema = it.of, found
+			break
 		}
 	}
 	if schema == nil {
@@ -229,7 +272,8 @@ func (o *operations) asker(ctx context.Context, p *mcp.ElicitParams) (of context
 	return of, schema
 }
 
-// question looks for a question among what was received, and returns its schema.
+// question looks for a question among what was received, and returns its schema. A
+// request is found once: the next call may be asked the same.
 func (t *trace) question(p *mcp.ElicitParams) (schema json.RawMessage, here bool) {
 	type question struct {
 		Params struct {
@@ -241,6 +285,8 @@ func (t *trace) question(p *mcp.ElicitParams) (schema json.RawMessage, here bool
 	for _, message := range t.messages() {
 		var found struct {
 			question
+
+			ID     json.RawMessage `json:"id"`
 			Result struct {
 				Requests map[string]question `json:"inputRequests"`
 			} `json:"result"`
@@ -248,12 +294,22 @@ func (t *trace) question(p *mcp.ElicitParams) (schema json.RawMessage, here bool
 		if json.Unmarshal(message, &found) != nil {
 			continue
 		}
-		for _, q := range append(slices.Collect(maps.Values(found.Result.Requests)), found.question) {
+		matches := func(q question) bool {
 			var value any
 			_ = json.Unmarshal(q.Params.Schema, &value) // without a schema it stays nil
-			if q.Params.Message == p.Message && q.Params.URL == p.URL && reflect.DeepEqual(value, p.RequestedSchema) {
+			return q.Params.Message == p.Message && q.Params.URL == p.URL && reflect.DeepEqual(value, p.RequestedSchema)
+		}
+		for _, q := range found.Result.Requests {
+			if matches(q) {
 				return q.Params.Schema, true
 			}
+		}
+		if id := string(found.ID); !t.asked[id] && matches(found.question) {
+			if t.asked == nil {
+				t.asked = map[string]bool{}
+			}
+			t.asked[id] = true
+			return found.Params.Schema, true
 		}
 	}
 	return nil, false

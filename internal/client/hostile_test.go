@@ -1,10 +1,13 @@
 package client_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -222,4 +225,75 @@ func TestLeftBehind(t *testing.T) {
 			})
 		})
 	}
+}
+
+type callKey struct{}
+
+// TestSameQuestions: calls that are asked the same are not taken for each other.
+func TestSameQuestions(t *testing.T) {
+	t.Parallel()
+	s := newStreams(t)
+	over := make(chan struct{})
+	s.call = func(w http.ResponseWriter, _ *http.Request) {
+		id := w.Header().Get("X-Id")
+		event(w, "data: "+strings.Replace(question, "77", `"about-`+id+`"`, 1)+"\n\n")
+		<-over
+		event(w, "data: "+strings.ReplaceAll(called, "ID", id)+"\n\n")
+	}
+	asked := make(chan any, 10)
+	conn, err := client.Connect(t.Context(), client.Config{Server: s.URL, Elicit: func(ctx context.Context, e client.Elicitation) (client.Answer, error) {
+		asked <- ctx.Value(callKey{})
+		return agree(ctx, e)
+	}})
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	defer conn.Close()
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	defer close(over)
+	for i := range 6 {
+		calls.Go(func() {
+			if _, err := conn.Call(context.WithValue(t.Context(), callKey{}, i), client.Call{Name: "any"}); err != nil {
+				t.Error(explain(err))
+			}
+		})
+		want[any](t, "call", <-asked, i)
+		<-s.answer
+	}
+}
+
+// TestEndlessQuestions: those that are too many at once are refused, and the end of
+// the connection waits for none.
+func TestEndlessQuestions(t *testing.T) {
+	t.Parallel()
+	const most, atOnce = 100, 32
+	var asked, refused atomic.Int32
+	s := newStreams(t)
+	s.get = func(w http.ResponseWriter, r *http.Request) {
+		for i := range most {
+			event(w, "data: "+strings.Replace(question, "77", strconv.Itoa(1000+i), 1)+"\n\n")
+		}
+		<-r.Context().Done()
+	}
+	serve := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		if strings.Contains(string(body), "too many questions at once") {
+			refused.Add(1)
+		}
+		serve.ServeHTTP(w, r)
+	})
+	conn, err := client.Connect(t.Context(), client.Config{Server: s.URL, Elicit: func(ctx context.Context, _ client.Elicitation) (client.Answer, error) {
+		asked.Add(1)
+		<-ctx.Done()
+		return client.Answer{}, ctx.Err()
+	}})
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	defer conn.Close()
+	poll(t, func() bool { return refused.Load() == most-atOnce })
+	want(t, "asked", asked.Load(), atOnce)
 }

@@ -45,6 +45,8 @@ type trace struct {
 	broken   bool          // an answer broke off
 	opening  bool          // a session is being made
 	greeted  bool          // the older generation's handshake was begun
+
+	asked map[string]bool // the ids of the server's requests that are being answered; guarded by operations.mu
 }
 
 type traceKey struct{}
