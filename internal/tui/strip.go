@@ -142,6 +142,7 @@ func (v *viewer) saved(outcome savedFile) (notice string) {
 	}
 	f.busy = false
 	switch {
+	case outcome.exists && f.text != outcome.path: // it was changed since
 	case outcome.exists:
 		f.job.overwrite = true
 		f.warning = "it exists: enter again replaces it"
