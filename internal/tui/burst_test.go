@@ -252,7 +252,13 @@ func TestFieldThatGoes(t *testing.T) {
 			s.write("://q")
 			s.ends(s.session.dials, nil)
 			s.write("q")
-			s.see("get_user_info", "what you typed into is gone")
+			s.see("› get_user_info", "what you typed into is gone")
+			s.wheel(tea.MouseWheelDown) // that was meant for what is there
+			s.see("› scope")
+			s.write("q")
+			if s.quit {
+				t.Fatal("a letter of an address quit after the wheel")
+			}
 			s.now = s.now.Add(time.Second)
 			if s.quit {
 				t.Fatal("a letter of an address quit")

@@ -1,6 +1,10 @@
 package tui
 
-import tea "charm.land/bubbletea/v2"
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+)
 
 // bodyTop is the row in which the body begins, tabsRow that of the tabs.
 const tabsRow, bodyTop = 1, 2
@@ -96,7 +100,7 @@ func (m *model) clickForm(f *form, b body, row int) tea.Cmd {
 	switch {
 	case row >= len(b.slots) || b.slots[row] < 0 || f.visit(b.slots[row]):
 	case f.focused().kind == kindBoolean:
-		return m.press(keyPress("space"))
+		return m.point("space")
 	}
 	return nil
 }
@@ -137,10 +141,19 @@ func (m *model) clickRow(row, n int, cursor *int) tea.Cmd {
 	case row >= n:
 		return nil
 	case row == *cursor:
-		return m.press(keyPress("enter"))
+		return m.point("enter")
 	}
 	*cursor = row
 	return nil
+}
+
+// point does what a key does. Unlike one that is typed it was not meant for a field that has gone.
+func (m *model) point(name string) tea.Cmd {
+	deaf := m.deaf
+	m.deaf = time.Time{}
+	cmd := m.press(keyPress(name))
+	m.deaf = deaf
+	return cmd
 }
 
 // wheel scrolls as the arrows do.
@@ -156,7 +169,7 @@ func (m *model) wheel(msg tea.MouseWheelMsg) tea.Cmd {
 	}
 	var cmds []tea.Cmd
 	for range wheelRows {
-		cmds = append(cmds, m.press(keyPress(name)))
+		cmds = append(cmds, m.point(name))
 	}
 	return tea.Batch(cmds...)
 }
