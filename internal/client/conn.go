@@ -45,6 +45,7 @@ type Conn struct {
 	watched   map[string]*mcp.ClientSession // by URI: where it is watched, as of yet
 	expected  *expectation                  // nil: nobody waits for a stream
 	told      *mcp.ClientSession            // the last one whose lists were said to have changed
+	toldAt    time.Time                     // when that was
 	behind    bool                          // what was watched is to be watched again
 	down      bool                          // the server could not be reached
 	woken     chan struct{}                 // closed once it is there again

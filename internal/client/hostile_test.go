@@ -297,3 +297,27 @@ func TestEndlessQuestions(t *testing.T) {
 	poll(t, func() bool { return refused.Load() == most-atOnce })
 	want(t, "asked", asked.Load(), atOnce)
 }
+
+// TestFlapping: a server that loses its session by each request is not asked
+// without end for what may have changed in the last one.
+func TestFlapping(t *testing.T) {
+	t.Parallel()
+	c, conn := newChanging(t, false)
+	c.restart()
+	over, asked := time.After(700*time.Millisecond), 0
+	for {
+		_, _ = conn.Tools(t.Context())
+		select {
+		case <-over:
+			if asked > 2 {
+				t.Errorf("the tools were asked for %d times", asked)
+			}
+			return
+		case news := <-c.heard:
+			if news.Kind == client.NewsTools {
+				asked++
+				c.restart()
+			}
+		}
+	}
+}

@@ -191,18 +191,34 @@ func (c *Conn) rest(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// flapping is how far apart sessions that are made anew are told of. What is told
+// is mostly asked for, and a server that loses each session may lose the next by that.
+const flapping = 10 * time.Second
+
 // catchUp watches in a session that was made anew what was watched before, and
 // tells what may have been missed.
 func (c *Conn) catchUp(session *mcp.ClientSession) {
 	ctx := c.life
-	if c.alone(ctx) != nil {
+	c.mu.Lock()
+	early := time.Until(c.toldAt.Add(flapping))
+	if c.told == session {
+		early = 0
+	}
+	c.mu.Unlock()
+	if pause(ctx, early) != nil || c.alone(ctx) != nil {
 		return
 	}
 	defer func() { <-c.watching }()
 	c.mu.Lock()
 	before, told := slices.Sorted(maps.Keys(c.watched)), c.told == session
-	c.told = session
+	current := session == c.session
+	if current && !told {
+		c.told, c.toldAt = session, time.Now()
+	}
 	c.mu.Unlock()
+	if !current {
+		return // what comes after it is told
+	}
 	for _, kind := range lists(session).kinds() {
 		if !told {
 			c.tell(News{Kind: kind})
