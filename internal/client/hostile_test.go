@@ -117,9 +117,7 @@ func TestSignedOutStream(t *testing.T) {
 	})
 	c.CloseClientConnections()
 	c.hear(t, "the cut", func(n client.News) bool { return n.Kind == client.NewsCut }, func() {})
-	if err := conn.SignOut(t.Context()); err != nil {
-		t.Fatal(explain(err))
-	}
+	_ = conn.SignOut(t.Context()) // which the server may not hear of, on a connection that was cut
 	out.Store(true)
 	want(t, "token", <-opened, "")
 }
