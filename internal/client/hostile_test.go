@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -318,4 +319,31 @@ func TestFlapping(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStreamLuredAway: no stream, new or opened again, leads to another origin,
+// nor its token.
+func TestStreamLuredAway(t *testing.T) {
+	t.Parallel()
+	inBoth(t, func(t *testing.T, c *changing, conn *client.Conn) {
+		var lured, stolen atomic.Int32
+		thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stolen.Add(1) }))
+		t.Cleanup(thief.Close)
+		c.answer(func(w http.ResponseWriter, method string) bool {
+			if method != "POST subscriptions/listen" && method != "GET " {
+				return false
+			}
+			lured.Add(1)
+			w.Header().Set("Location", thief.URL)
+			w.WriteHeader(http.StatusTemporaryRedirect)
+			return true
+		})
+		c.CloseClientConnections()
+		poll(t, func() bool { return lured.Load() > 0 })
+		c.answer(nil)
+		poll(t, func() bool { return conn.Ping(t.Context()) == nil })
+		subscribe(t, conn)
+		c.hear(t, "the change", changed, c.changes(t))
+		want(t, "requests elsewhere", stolen.Load(), 0)
+	})
 }
