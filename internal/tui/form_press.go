@@ -30,9 +30,7 @@ func (f *form) press(c cells, msg tea.KeyPressMsg) formAction {
 		f.refused = nil
 		return formBack
 	case "ctrl+o":
-		if len(f.slots) > 0 {
-			return formEdit
-		}
+		return formEdit
 	case "ctrl+y":
 		return formCopy
 	case "ctrl+n":

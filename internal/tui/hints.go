@@ -112,14 +112,13 @@ func (m *model) fillHints(f *form, verb string, ways []key.Binding, more ...key.
 func (m *model) questionHints() []key.Binding {
 	k, q := &m.keys, m.asked()
 	skip := as(k.back, "esc", "skip")
-	if q.form == nil {
-		return []key.Binding{as(k.yes, "y", "open it"), hint("n", "decline", "n"), skip, k.copyURL, k.background}
+	switch {
+	case q.form != nil:
+		return m.fillHints(q.form, "answer", []key.Binding{as(k.submit, "ctrl+s", "answer"), k.decline, skip})
+	case q.asked.URL == "":
+		return []key.Binding{as(k.yes, "y", "accept"), hint("n", "decline", "n"), skip, k.background}
 	}
-	ways := []key.Binding{as(k.submit, "ctrl+s", "answer"), k.decline, skip}
-	if len(q.form.slots) == 0 {
-		return []key.Binding{hint("enter", "accept", "enter", "ctrl+s"), k.decline, skip}
-	}
-	return m.fillHints(q.form, "answer", ways)
+	return []key.Binding{as(k.yes, "y", "open it"), hint("n", "decline", "n"), skip, k.copyURL, k.background}
 }
 
 func (m *model) callHints(c *call) []key.Binding {
@@ -178,7 +177,7 @@ func (m *model) filling() *form {
 	case m.login != nil, m.palette != nil:
 	case p.screen == screenForm:
 		return m.form()
-	case m.asked() != nil && m.asked().form != nil && len(m.asked().form.slots) > 0:
+	case m.asked() != nil && m.asked().form != nil:
 		return m.asked().form
 	}
 	return nil

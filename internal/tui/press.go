@@ -63,7 +63,7 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return m.pressConfirm(msg)
 	case screenCall:
 		if m.asked() != nil {
-			return m.pressAddress(msg)
+			return m.pressYesOrNo(msg)
 		}
 		return m.pressCall(msg)
 	}

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
 	"charm.land/bubbles/v2/key"
@@ -56,8 +57,8 @@ type question struct {
 
 	call    *call
 	message string // printable
-	form    *form  // nil: an address to open
-	url     string // printable
+	form    *form  // nil: there is nothing to fill in
+	url     string // to be opened, printable
 }
 
 type (
@@ -107,8 +108,9 @@ func (m *model) gotQuestion(msg questionMsg) tea.Cmd {
 	case asked.URL != "":
 		q.url = oneLine(asked.URL, 8<<10)
 	default:
-		q.form = newForm(parseShape(asked.Schema))
-		q.form.strict = true
+		if f := newForm(parseShape(asked.Schema)); len(f.slots) > 0 {
+			q.form, f.strict = f, true
+		}
 	}
 	m.questions = append(m.questions, q)
 	m.note(toneServer, q.call.item.name+" asks: "+q.message)
@@ -176,17 +178,19 @@ func (m *model) reply(q *question, answer client.Answer, why string) {
 	m.notice = oneLine(text, 200)
 }
 
-// pressAddress handles a key while it is asked whether to open an address.
-func (m *model) pressAddress(msg tea.KeyPressMsg) tea.Cmd {
+// pressYesOrNo handles a key while an address may be opened, or there is nothing to fill in.
+func (m *model) pressYesOrNo(msg tea.KeyPressMsg) tea.Cmd {
 	k, q := &m.keys, m.asked()
 	switch {
+	case key.Matches(msg, k.yes) && q.asked.URL == "":
+		m.reply(q, client.Answer{Action: client.Accept, Content: json.RawMessage("{}")}, "")
 	case key.Matches(msg, k.yes): // not Enter, which may have been meant for something else
 		m.reply(q, client.Answer{Action: client.Accept}, "")
 		m.note(tonePlain, "opening "+q.url)
 		return openAddress(m.openURL, q.asked.URL)
-	case key.Matches(msg, k.copyURL) && q.url != q.asked.URL:
+	case q.asked.URL != "" && key.Matches(msg, k.copyURL) && q.url != q.asked.URL:
 		m.notice = "not copied: the address is too long, or has what cannot be seen"
-	case key.Matches(msg, k.copyURL):
+	case q.asked.URL != "" && key.Matches(msg, k.copyURL):
 		m.notice = "copied the address"
 		return tea.SetClipboard(q.url)
 	case key.Matches(msg, k.back):
@@ -227,26 +231,26 @@ func (m *model) pressQuestion(msg tea.KeyPressMsg) tea.Cmd {
 func (m *model) questionBody() body {
 	t, q, w, h := &m.theme, m.asked(), m.width, m.bodyHeight()
 	heading := q.call.item.name + " asks you"
-	if q.form == nil {
+	if q.asked.URL != "" {
 		heading = q.call.item.name + " asks you to open an address"
 	}
 	rows := []string{" " + t.warn.Render(fit(m.cells, "? "+heading, w-2))}
 	for _, row := range head(m.cells, paragraphs(m.cells, q.message, w-4), max(1, h/3), w-4) {
 		rows = append(rows, "   "+t.plain.Render(row))
 	}
-	if q.form == nil {
+	if q.asked.URL != "" {
 		rows = append(rows, "   "+t.dim.Render("It leads to ")+t.strong.Render(fit(m.cells, oneLine(q.asked.Host, 300), w-16)))
 	}
 	if h >= roomy {
 		rows = append(rows, "")
 	}
-	if q.form != nil {
-		if len(q.form.slots) == 0 {
-			return body{rows: append(rows, "   "+t.dim.Render("There is nothing to fill in.")), y: -1}
-		}
+	switch {
+	case q.form != nil:
 		b := q.form.rows(t, m.cells, w, h-len(rows))
 		b.below(rows)
 		return b
+	case q.asked.URL == "":
+		return body{rows: append(rows, "   "+t.dim.Render("There is nothing to fill in.")), y: -1}
 	}
 	link := t.accent
 	if m.color {

@@ -127,7 +127,9 @@ func TestQuestionsThatNeedNoUser(t *testing.T) {
 		s.see("it wants an address opened that is", "refused: only https")
 		s.press("1", "up", "enter")
 		s.see("Are you sure?", "There is nothing to fill in.")
-		s.press("enter")
+		s.press("enter", "enter") // a key that is held is no yes
+		s.see("Are you sure?")
+		s.press("y")
 		s.see("Thanks: accept")
 	})
 }
@@ -144,7 +146,7 @@ func TestQuestionsOfTheBackground(t *testing.T) {
 		s.see("? later", "asks you")
 		s.press("enter")
 		s.see("Still there?")
-		s.press("enter")
+		s.press("y")
 		s.see("Thanks: accept")
 	})
 }
@@ -157,9 +159,11 @@ func TestQuestionsOfOthers(t *testing.T) {
 		s.settle()
 		s.choose("sure")
 		s.see("Are you sure?")
-		s.press("2", "4") // letters of the form
+		s.press("2", "4") // the other panes
+		s.see("asks you")
+		s.press("1")
 		s.see("Are you sure?")
-		s.press("ctrl+s")
+		s.press("y")
 		s.see("Thanks: accept")
 		s.press("esc")
 		s.choose("form")
@@ -187,7 +191,7 @@ func TestQuestionsAtOnce(t *testing.T) {
 		s.see("canceled form", "1 question")
 		s.choose("sure")
 		s.see("? sure asks you", "2 calls · 1 question")
-		s.press("enter")
+		s.press("y")
 		s.see("Thanks: accept")
 		s.press("4", "down")
 		s.see("? later", "asks you")
@@ -210,7 +214,7 @@ func TestQuestionsOfNobody(t *testing.T) {
 		s.settle()
 		s.choose("older")
 		s.see("? older asks you", "Who am I?")
-		s.press("enter")
+		s.press("y")
 		s.see("Thanks: accept")
 	})
 }
