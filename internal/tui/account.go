@@ -46,13 +46,20 @@ func (m *model) forgetAccount(began time.Time) tea.Cmd {
 	in.exchanges = in.recent(in.exchanges)
 	in.cursor = 0
 
-	cmds := []tea.Cmd{m.look()}
+	cmds := []tea.Cmd{m.look(), clearShelf(m.shelf)}
 	for _, p := range panes {
 		if l := m.listAt(p.id); l != nil && l.empty() {
 			cmds = append(cmds, m.load(p.id)) // it says what is needed for that
 		}
 	}
 	return tea.Batch(cmds...)
+}
+
+func clearShelf(s *shelf) tea.Cmd {
+	return func() tea.Msg {
+		s.clear()
+		return nil
+	}
 }
 
 // bare are calls as another run of this program would know them: without results and secrets.

@@ -1,6 +1,10 @@
 package tui_test
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -156,5 +160,28 @@ func TestUnfinishedSignOut(t *testing.T) {
 		s.press("5", "o", "y")
 		s.see("The sign-out is not complete: the server is away")
 		s.rummage()
+	})
+}
+
+// TestSignOutRemovesWhatWasOpened: an image that the desktop was given goes, too.
+func TestSignOutRemovesWhatWasOpened(t *testing.T) {
+	t.Parallel()
+	var path string
+	set := setting{session: known(), open: func(file string) error {
+		path = file
+		return nil
+	}}
+	set.session.tools = []client.Tool{{Name: "text"}}
+	play(t, set, func(s *stage) {
+		s.settle()
+		s.press("enter", "down", "down", "enter")
+		if _, err := os.Stat(path); err != nil {
+			t.Fatal(err)
+		}
+		s.press("5", "o", "y")
+		if _, err := os.Stat(filepath.Dir(path)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is still there: %v", path, err)
+			s.m.ClearShelf()
+		}
 	})
 }

@@ -40,7 +40,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if m.archive != nil {
 		_ = m.archive.flush() // what went wrong was said before, or there is no screen any more
 	}
-	m.shelf.clear()
+	m.shelf.close()
 	switch {
 	case errors.Is(err, tea.ErrProgramPanic):
 		return &client.Error{

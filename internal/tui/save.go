@@ -126,14 +126,22 @@ func (s *shelf) put(name string, data []byte) (path string, err error) {
 	return path, nil
 }
 
-// clear removes the files, which were seen. None comes afterwards.
+// clear removes the files, which were seen.
 func (s *shelf) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
 	for _, dir := range s.dirs {
 		_ = os.RemoveAll(dir)
 	}
+	s.dirs = nil
+}
+
+// close clears the shelf for good.
+func (s *shelf) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.clear()
 }
 
 // pager shows text with the user's own command while the screen is away. The text goes to its
